@@ -1,0 +1,1 @@
+// Lets a layer exist before it has a source of its own.

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/asio.hpp"
+#include "base/result.hpp"
+#include "model/resource_id.hpp"
+#include "model/security_rule.hpp"
+#include "model/virtual_machine.hpp"
+
+namespace portcullis::cloud {
+
+/// One account (subscription) of a cloud. Ids are ARM ids. Errors are classed as
+/// facts of the API demand: `busy` for the per-group lock, `throttled` with `retry_after` for
+/// budgets, `locked` for ScopeLocked and policy, `not_found` for a missing resource.
+class Provider {
+ public:
+  virtual ~Provider() = default;
+
+  /// Gets a token and reads the subscription: whether the credential works at all.
+  virtual Task<Result<Done>> check() = 0;
+
+  /// The machine, its interfaces, addresses and the groups before them, read directly (GETs by id).
+  /// All or nothing: an interface or subnet that cannot be read makes the whole reading an error,
+  /// since a missing path would look like a missing way in. `not_found` only if the VM itself is 404.
+  virtual Task<Result<model::VirtualMachine>> read_machine(std::string id) = 0;
+
+  /// The group with all its rules, read directly.
+  virtual Task<Result<model::SecurityGroup>> read_group(std::string id) = 0;
+
+  /// Every group of these resource groups, all pages. A list may be shorter than the truth (what RBAC
+  /// hides is missing): it never proves that something is gone.
+  virtual Task<Result<std::vector<model::SecurityGroup>>> list_groups(
+      std::vector<std::string> resource_groups) = 0;
+
+  /// Creates the rule or overwrites the one of the same name, and waits for the operation's end.
+  /// Success means that the cloud says it is done, not that packets obey: read the group back. Safe
+  /// to repeat. `conflict` when the priority is taken or the operation was superseded.
+  virtual Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule) = 0;
+
+  /// Removes the rule and waits for the operation's end. One that is already gone is a success.
+  virtual Task<Result<Done>> remove_rule(std::string group, std::string name) = 0;
+};
+
+}  // namespace portcullis::cloud

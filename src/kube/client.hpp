@@ -1,0 +1,118 @@
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/asio.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/secret.hpp"
+#include "kube/user_info.hpp"
+#include "net/http.hpp"
+
+namespace portcullis::kube {
+
+/// A resource of the API server: what stands in its URLs.
+struct Resource {
+  std::string group;    ///< empty: the core group
+  std::string version;
+  std::string plural;
+  std::string kind;
+  bool namespaced = true;
+};
+
+struct ObjectName {
+  std::string ns{};  ///< empty for cluster-scoped resources
+  std::string name;
+
+  auto operator<=>(const ObjectName&) const = default;
+};
+
+/// "namespace/name", or "name" for cluster-scoped objects: the key under which stores keep them.
+std::string to_key(const ObjectName& name);
+
+struct WriteOptions {
+  bool dry_run = false;
+  std::string subresource{};  ///< "status", or empty
+};
+
+struct Preconditions {
+  std::string uid{};
+  std::string resource_version{};
+};
+
+struct AccessAttributes {
+  std::string group;
+  std::string resource;
+  std::string ns{};
+  std::string name{};
+  std::string verb;
+};
+
+/// Bearer tokens that may rotate. Returns the one to send now; empty when the connection itself says who
+/// we are (client certificate).
+class TokenSource {
+ public:
+  virtual ~TokenSource() = default;
+  virtual Result<Secret> token() = 0;
+  /// The server answered 401 to what `token` gave: read it again before the next request.
+  virtual void reject() = 0;
+};
+
+/// Calls to one API server. Errors are classed by the Status body's reason first, the HTTP code second;
+/// their message is the server's own, `code` its reason. 429 and 503 carry `retry_after` if the server
+/// sent one; answers with a Retry-After are retried here (a few times, within the deadline), since the
+/// server did not act on them. Writes are otherwise sent once. Field manager "portcullis".
+class Client {
+ public:
+  /// All outlive the client.
+  Client(net::Transport& transport, Clock& clock, TokenSource* tokens = nullptr);
+
+  Task<Result<nlohmann::json>> get(Resource resource, ObjectName name);
+
+  /// `body` is the whole object; its metadata.namespace is filled in.
+  Task<Result<nlohmann::json>> create(Resource resource, std::string ns, nlohmann::json body,
+                                      WriteOptions options = {});
+
+  /// RFC 7386. Put metadata.resourceVersion into the patch to make it conditional (409 `conflict`).
+  Task<Result<nlohmann::json>> merge_patch(Resource resource, ObjectName name,
+                                           nlohmann::json patch, WriteOptions options = {});
+
+  /// RFC 6902. A failed `test` is `conflict`.
+  Task<Result<nlohmann::json>> json_patch(Resource resource, ObjectName name, nlohmann::json patch,
+                                          WriteOptions options = {});
+
+  /// Server-side apply, forced.
+  Task<Result<nlohmann::json>> apply(Resource resource, ObjectName name, nlohmann::json body,
+                                     WriteOptions options = {});
+
+  /// PUT with metadata.resourceVersion in the body (Leases).
+  Task<Result<nlohmann::json>> replace(Resource resource, ObjectName name, nlohmann::json body);
+
+  /// One that is already gone is `not_found`; a precondition that does not hold is `conflict`.
+  Task<Result<Done>> remove(Resource resource, ObjectName name, Preconditions preconditions = {});
+
+  /// Whether the user may. An evaluation error is an Error, never a yes; so is a user without a name.
+  Task<Result<bool>> may(UserInfo user, AccessAttributes attributes);
+
+  /// Who this client is.
+  Task<Result<UserInfo>> who_am_i();
+
+  net::Transport& transport() { return transport_; }
+  TokenSource* tokens() { return tokens_; }
+  Clock& clock() { return clock_; }
+
+  /// Request with authorization, classed errors, `Date` observed; for the reflector and odd paths.
+  Task<Result<net::Response>> call(net::Request request);
+
+ private:
+  net::Transport& transport_;
+  Clock& clock_;
+  TokenSource* tokens_;
+};
+
+/// "/apis/portcullis.dev/v1alpha1/namespaces/team-a/jitpolicies/prod-ssh"; empty parts are left out.
+std::string resource_path(const Resource& resource, const ObjectName& name);
+
+}  // namespace portcullis::kube
