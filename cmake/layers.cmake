@@ -7,7 +7,7 @@ target_compile_options(portcullis_options INTERFACE
   -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast
   -fstack-protector-strong
   $<$<AND:$<NOT:$<CONFIG:Debug>>,$<STREQUAL:${PORTCULLIS_SANITIZE},>>:-D_FORTIFY_SOURCE=2>
-  $<$<CXX_COMPILER_ID:Clang>:-fno-pch-timestamp>
+  $<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>
   $<$<BOOL:${PORTCULLIS_WERROR}>:-Werror>)
 # Boost 1.74 does not know that clang has coroutines; cpprest's macro U breaks fmt.
 target_compile_definitions(portcullis_options INTERFACE
