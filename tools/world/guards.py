@@ -6,8 +6,9 @@ answers 503 until the server's next look at the schemas, up to 5 s later. So: as
 
 from typing import Any
 
+from world.http_json import Answer
 from world.process import wait_for
-from world.users import Answer, User
+from world.users import User
 
 _GROUP = "portcullis.dev"
 _KINDS = ("accessrequests", "accessdecisions", "accessverdicts")  # with a part that the server stamps

@@ -35,7 +35,7 @@ class Process:
     """One program with its arguments; may be started again after it ended. The log goes on over restarts.
 
     The child is the head of its own process group, so Ctrl-C in the terminal reaches us alone and we end the child;
-    and the kernel kills it when this process dies without having had the chance.
+    and the kernel signals it when this process dies without having had the chance.
     """
 
     def __init__(
@@ -45,11 +45,13 @@ class Process:
         log: Path,
         env: Mapping[str, str] | None = None,
         stdout: Path | None = None,
+        grace: float = 0,
     ) -> None:
         self.name = name
         self.command = [os.fspath(part) for part in command]
         self.log = log
         self.stdout = stdout  # where standard output goes; None: into the log with standard error
+        self._grace = grace  # seconds that it is given to end by itself when we end; 0: SIGKILL at once
         self._env = dict(os.environ) | dict(env or {})
         self._child: subprocess.Popen[bytes] | None = None
         self._log_start = 0  # where the log of this run begins
@@ -60,9 +62,10 @@ class Process:
         if self.running:
             raise RuntimeError(f"{self.name} runs already")
         parent = os.getpid()
+        at_parents_death = signal.SIGTERM if self._grace else signal.SIGKILL
 
         def die_with_parent() -> None:
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            _libc.prctl(_PR_SET_PDEATHSIG, at_parents_death)
             if os.getppid() != parent:  # it died before the line above
                 os._exit(1)
 
@@ -82,7 +85,7 @@ class Process:
             finally:
                 if self.stdout:
                     out.close()
-        cleanup.at_end(self.kill9)
+        cleanup.at_end(self._end)
         return self
 
     @property
@@ -124,7 +127,7 @@ class Process:
 
     def kill9(self) -> None:
         """SIGKILL to it and to what it started. Harmless if it is gone."""
-        cleanup.forget(self.kill9)
+        cleanup.forget(self._end)
         if self._child is None:
             return
         if self._child.poll() is None:
@@ -137,6 +140,9 @@ class Process:
         """SIGKILL and start, as after a crash."""
         self.kill9()
         return self.start()
+
+    def _end(self) -> None:
+        self.terminate(self._grace) if self._grace else self.kill9()
 
     def _kill_group(self) -> None:
         try:

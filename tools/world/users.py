@@ -1,31 +1,17 @@
 """Somebody who talks to an API server: a kubeconfig for programs, and plain requests for tests."""
 
 import base64
-import http.client
-import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 
+from world import http_json
 from world.certificates import write_private
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the API server said to one request."""
-
-    status: int
-    body: Any  # decoded JSON, or the text where it is none
-    headers: Mapping[str, str]
-
-    @property
-    def message(self) -> str:
-        return self.body.get("message", "") if isinstance(self.body, dict) else str(self.body)
+from world.http_json import Answer
 
 
 @dataclass(frozen=True)
@@ -48,26 +34,10 @@ class User:
         timeout: float = 10,
     ) -> Answer:
         """One HTTP request; any status is an answer. Raises OSError where there is no server."""
-        address = urlsplit(self.server)
-        connection = http.client.HTTPSConnection(
-            address.hostname, address.port, context=self._context, timeout=timeout
-        )
-        all_headers = {"Accept": "application/json", "User-Agent": f"world/{self.name}"} | dict(headers or {})
+        all_headers = {"Content-Type": content_type, "User-Agent": f"world/{self.name}"} | dict(headers or {})
         if self._token is not None:
             all_headers["Authorization"] = f"Bearer {self._token}"
-        if body is not None:
-            all_headers["Content-Type"] = content_type
-        try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, all_headers)
-            response = connection.getresponse()
-            text = response.read()
-        finally:
-            connection.close()
-        try:
-            decoded = json.loads(text)
-        except ValueError:
-            decoded = text.decode(errors="replace")
-        return Answer(response.status, decoded, dict(response.getheaders()))
+        return http_json.request(self.server, self._context, method, path, body, all_headers, timeout)
 
 
 def with_certificate(name: str, server: str, ca: Path, certificate: bytes, key: bytes, folder: Path) -> User:

@@ -1,0 +1,142 @@
+"""The lab: a cloud on this machine that speaks ARM, with an admin interface for what only a test may do."""
+
+import json
+import ssl
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+
+from world import assets, cleanup, http_json
+from world.http_json import Answer
+from world.process import Process
+
+_START_SECONDS = 30
+
+
+class Lab:
+    """Start it, or use it as a context manager. The seed is the YAML of machines, networks and NSGs to begin with."""
+
+    def __init__(self, seed: Path | str | dict[str, Any], dataplane: str = "none", flags: tuple[str, ...] = ()) -> None:
+        """seed: a file, YAML text, or a document; dataplane: none, or netns (real network namespaces, needs root)."""
+        self.folder = cleanup.temporary_folder("lab")
+        self.seed = seed if isinstance(seed, Path) else self._write_seed(seed)
+        self._ready_file = self.folder / "ready.json"
+        command = [
+            assets.binary("portcullis-lab"),
+            f"--seed={self.seed}",
+            "--listen=127.0.0.1:0",
+            f"--dataplane={dataplane}",
+            f"--state-dir={self.folder / 'state'}",
+            *flags,
+        ]
+        # It takes its namespaces down on SIGTERM, so it gets the time for that.
+        self.process = Process("portcullis-lab", command, self.folder / "lab.log", stdout=self._ready_file, grace=10)
+
+    # --- life -------------------------------------------------------------------------------------------------
+
+    def start(self) -> "Lab":
+        (self.folder / "state").mkdir(exist_ok=True)
+        self.process.start()
+        try:
+            self.process.wait_until(self._ready_line, _START_SECONDS, "its line of addresses")
+        except BaseException:
+            self.stop()
+            raise
+        self.addresses: dict[str, Any] = json.loads(self._ready_line())
+        self._context = ssl.create_default_context(cafile=self.addresses["ca"])
+        return self
+
+    def stop(self) -> None:
+        self.process.terminate()
+
+    def __enter__(self) -> "Lab":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # --- where it is ------------------------------------------------------------------------------------------
+
+    @property
+    def arm(self) -> str:
+        return self.addresses["arm"]
+
+    @property
+    def login(self) -> str:
+        return self.addresses["login"]
+
+    @property
+    def ca(self) -> Path:
+        return Path(self.addresses["ca"])
+
+    @property
+    def dataplane(self) -> str:
+        return self.addresses["dataplane"]
+
+    @property
+    def namespaces(self) -> dict[str, str]:
+        """Network namespaces by client name, and by "vm/" and machine name; empty without a dataplane."""
+        return self.addresses.get("namespaces") or {}
+
+    # --- what only a test may do ------------------------------------------------------------------------------
+
+    def requests(self, method: str | None = None) -> list[dict[str, Any]]:
+        """The request log, oldest first: seq, time, method, path, status, userAgent."""
+        log = self._ask("GET", "/requests").body
+        return [entry for entry in log if method is None or entry["method"] == method]
+
+    def writes(self) -> list[dict[str, Any]]:
+        """What was asked to change something."""
+        return [entry for entry in self.requests() if entry["method"] in ("PUT", "PATCH", "DELETE")]
+
+    def forget_requests(self) -> None:
+        self._ask("DELETE", "/requests")
+
+    def faults(self, faults: Any) -> None:
+        """Sets how the lab misbehaves from now on; see its documentation for the document."""
+        self._ask("POST", "/faults", faults)
+
+    def nsg(self, resource_group: str, name: str) -> dict[str, Any]:
+        """The NSG as ARM would show it, without being logged as a request of anybody."""
+        return self._ask("GET", f"/nsgs/{quote(resource_group)}/{quote(name)}").body
+
+    def rules(self, resource_group: str, name: str) -> dict[str, dict[str, Any]]:
+        """The properties of the NSG's own rules by name."""
+        rules = self.nsg(resource_group, name)["properties"]["securityRules"]
+        return {rule["name"]: rule["properties"] for rule in rules}
+
+    def put_rule(self, resource_group: str, nsg: str, rule: str, properties: dict[str, Any]) -> None:
+        """Somebody else, a portal user or Terraform, writes a rule."""
+        self._ask("PUT", self._rule_path(resource_group, nsg, rule), {"properties": properties})
+
+    def delete_rule(self, resource_group: str, nsg: str, rule: str) -> None:
+        """Somebody else deletes a rule."""
+        self._ask("DELETE", self._rule_path(resource_group, nsg, rule))
+
+    def connect(self, client: str, machine: str, port: int, protocol: str = "Tcp") -> dict[str, Any]:
+        """The judge's word on a new flow from this address: {"allowed": bool, "rule": name of the rule that decides}."""
+        flow = {"from": client, "to": machine, "port": port, "protocol": protocol}
+        return self._ask("POST", "/connect", flow).body
+
+    # ----------------------------------------------------------------------------------------------------------
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Answer:
+        answer = http_json.request(self.addresses["admin"], self._context, method, path, body)
+        if answer.status >= 300:
+            raise RuntimeError(f"lab: {method} {path}: {answer.status} {answer.message or answer.body}")
+        return answer
+
+    @staticmethod
+    def _rule_path(resource_group: str, nsg: str, rule: str) -> str:
+        return f"/nsgs/{quote(resource_group)}/{quote(nsg)}/rules/{quote(rule)}"
+
+    def _ready_line(self) -> str:
+        line, newline, _ = self._ready_file.read_text().partition("\n")
+        return line if newline else ""
+
+    def _write_seed(self, seed: str | dict[str, Any]) -> Path:
+        path = self.folder / "seed.yaml"
+        path.write_text(seed if isinstance(seed, str) else yaml.safe_dump(seed, sort_keys=False))
+        return path

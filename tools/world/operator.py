@@ -1,0 +1,76 @@
+"""The operator as shipped: the program `portcullis operator`, against a real API server and the lab's cloud."""
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from world import assets, cleanup
+from world.certificates import write_private
+from world.lab import Lab
+from world.process import Process
+
+_START_SECONDS = 30
+_STOP_SECONDS = 15
+
+
+class Operator:
+    """One replica. Start it, or use it as a context manager; kill9() and restart() are for tests of crashes."""
+
+    def __init__(
+        self,
+        kubeconfig: Path,
+        lab: Lab,
+        instance: str = "world",
+        name: str = "operator",
+        flags: Sequence[str] = (),
+        client_secret: str | None = None,
+    ) -> None:
+        """kubeconfig: whom it is to the API server. name: tells replicas apart in the logs."""
+        self.folder = cleanup.temporary_folder(name)
+        self.client_secret = client_secret or secrets.token_hex(16)
+        secret_file = write_private(self.folder / "client-secret", self.client_secret.encode())
+        command = [
+            assets.binary("portcullis"),
+            "operator",
+            f"--kubeconfig={kubeconfig}",
+            f"--azure-arm-endpoint={lab.arm}",
+            f"--azure-login-endpoint={lab.login}",
+            f"--azure-ca-file={lab.ca}",
+            f"--azure-client-secret-file={secret_file}",
+            f"--instance={instance}",
+            "--log-format=text",
+            *flags,
+        ]
+        self.process = Process(name, command, self.folder / "operator.log", grace=_STOP_SECONDS)
+
+    def start(self, wait: bool = True) -> "Operator":
+        """Returns when it says that it is ready; with wait=False at once, for a replica that waits for its turn."""
+        self.process.start()
+        if wait:
+            self.wait_until_ready()
+        return self
+
+    def wait_until_ready(self, timeout: float = _START_SECONDS) -> None:
+        self.process.wait_for_line(r"\bready\b", timeout)
+
+    def stop(self) -> int:
+        """SIGTERM, as Kubernetes does it; its exit status."""
+        return self.process.terminate(_STOP_SECONDS)
+
+    def kill9(self) -> None:
+        self.process.kill9()
+
+    def restart(self) -> "Operator":
+        """SIGKILL, start, ready again."""
+        self.process.kill9()
+        return self.start()
+
+    def log(self) -> str:
+        """What it logged in all its runs."""
+        return self.process.log.read_text(errors="replace")
+
+    def __enter__(self) -> "Operator":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
