@@ -133,3 +133,22 @@ def test_a_log_line_is_waited_for_and_a_dead_process_is_told(tmp_path):
         process.wait_for_line("never", 5)
     assert not process.running
     assert os.path.getsize(process.log) > 0
+
+
+def test_with_the_controller_manager_namespaces_go_and_owned_objects_are_collected():
+    with ControlPlane(controller_manager=True) as cluster:
+        cluster.apply(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: owner, namespace: default}\n"
+        )
+        owner = json.loads(cluster.kubectl("admin", "get", "configmap", "owner", "-o", "json").stdout)
+        uid = owner["metadata"]["uid"]
+        cluster.apply(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: owned\n  namespace: default\n"
+            f"  ownerReferences: [{{apiVersion: v1, kind: ConfigMap, name: owner, uid: {uid}}}]\n"
+        )
+        cluster.kubectl("admin", "delete", "configmap", "owner")
+        cluster.kubectl("admin", "wait", "--for=delete", "configmap/owned", "--timeout=60s", timeout=70)
+        namespace = cluster.namespace("goes")
+        cluster.kubectl("admin", "delete", "namespace", namespace, "--timeout=60s", timeout=70)
+        assert cluster.kubectl("admin", "get", "namespace", namespace, check=False).returncode != 0
+        assert "rules: []" not in cluster.kubectl("admin", "get", "clusterrole", "view", "-o", "yaml").stdout
