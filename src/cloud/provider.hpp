@@ -23,14 +23,15 @@ class Provider {
 
   /// The machine, its interfaces, addresses and the groups before them, read directly (GETs by id).
   /// All or nothing: an interface or subnet that cannot be read makes the whole reading an error,
-  /// since a missing path would look like a missing way in. `not_found` only if the VM itself is 404.
+  /// since a missing path would look like a missing way in. `not_found` only if the VM itself is
+  /// 404.
   virtual Task<Result<model::VirtualMachine>> read_machine(std::string id) = 0;
 
   /// The group with all its rules, read directly.
   virtual Task<Result<model::SecurityGroup>> read_group(std::string id) = 0;
 
-  /// Every group of these resource groups, all pages. A list may be shorter than the truth (what RBAC
-  /// hides is missing): it never proves that something is gone.
+  /// Every group of these resource groups, all pages. A list may be shorter than the truth (what
+  /// RBAC hides is missing): it never proves that something is gone.
   virtual Task<Result<std::vector<model::SecurityGroup>>> list_groups(
       std::vector<std::string> resource_groups) = 0;
 
