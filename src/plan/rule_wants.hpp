@@ -1,0 +1,90 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "model/prefix.hpp"
+#include "model/security_rule.hpp"
+
+namespace portcullis::plan {
+
+/// Priorities from..to, both inclusive.
+struct Band {
+  int from = 0;
+  int to = 0;
+
+  bool contains(int priority) const { return from <= priority && priority <= to; }
+};
+
+/// shutters < grants < locks, none overlapping: whoever reads the account checks that.
+struct Bands {
+  Band shutters{120, 129};
+  Band grants{130, 279};
+  Band locks{280, 299};  ///< keeps from its start, locks from its end
+};
+
+/// Nobody reaches these ports of these addresses. Wants of equal owner, ports and protocol are one
+/// rule an address family, so it does not matter whether they come one a machine or all in one.
+struct LockWant {
+  std::string owner;  ///< `owner_of` the policy
+  std::vector<model::Prefix> destinations;
+  std::vector<model::PortRange> ports;
+  model::Protocol protocol = model::Protocol::any;
+};
+
+/// Who always may: prefixes, or one service tag. A prefix reaches only addresses of its own family.
+struct KeepWant {
+  std::string owner;
+  std::vector<model::Prefix> destinations;
+  std::vector<model::PortRange> ports;
+  model::Protocol protocol = model::Protocol::any;
+  std::vector<model::Prefix> sources{};
+  std::string service_tag{};  ///< set exactly when `sources` is empty
+};
+
+/// A grant, as far as it concerns this group. Live while starts_at <= now < ends_at (ends_at cut to
+/// whole seconds) and not `ended`. Passing one that is over is useful: it is the evidence that what
+/// only it wanted may close although not everything is known.
+struct OpenWant {
+  std::string grant;  ///< uid
+  std::vector<model::Prefix> sources;
+  std::vector<model::Prefix> destinations;  ///< of one that is over: may be empty, "wherever"
+  std::vector<model::PortRange> ports;
+  model::Protocol protocol = model::Protocol::tcp;
+  TimePoint starts_at{};
+  TimePoint ends_at{};  ///< E of the verdict
+  bool ended = false;   ///< ended early, for good
+};
+
+/// Unlocking is opening: a lock or keep goes, or loses an address, only for an owner named here.
+struct ReleaseEvidence {
+  enum class Why {
+    complete,  ///< alive, and all its targets were freshly and completely read: the wants are all
+    leaving,   ///< being deleted with Unlock: it wants nothing any more
+  };
+  std::string owner;
+  Why why = Why::complete;
+};
+
+/// All that is wanted of one security group. Order means nothing, repetition means nothing.
+struct GroupDesired {
+  std::string instance;  ///< see `is_instance`
+  Bands bands{};
+  std::vector<LockWant> locks{};
+  std::vector<KeepWant> keeps{};
+  std::vector<OpenWant> opens{};
+  std::vector<ReleaseEvidence> releases{};
+  /// Owners that exist although they want nothing here and give no evidence (not resolved yet):
+  /// their rules are no orphans. Owners of wants and releases need not be repeated.
+  std::vector<std::string> known_owners{};
+  /// Every cache is synced and every live grant is resolved. Only then does an unexpired rule of
+  /// ours that nobody wants go.
+  bool everything_known = false;
+  /// False where orphans are only to be reported: unexpired allows and shutters nobody wants stay.
+  bool remove_orphans = true;
+  /// False: no allow rule (open or keep) is created or widened. Closing and locking go on.
+  bool may_open = true;
+};
+
+}  // namespace portcullis::plan
