@@ -1,0 +1,71 @@
+"""The whole world for all tests of this folder: a real control plane, the lab, the operator; a namespace per test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from world.controlplane import ControlPlane
+from world.lab import Lab
+from world.names import fresh_namespace_name
+from world.world import World
+
+SEED = Path(__file__).with_name("seed.yaml")
+_LOG_START = pytest.StashKey[tuple[World, int]]()
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    """With real connections where this machine lets us, else with the judge's word."""
+    with World(SEED, controller_manager=True) as world:
+        yield world
+
+
+@pytest.fixture(autouse=True)
+def operator_log_from_here(world: World, request: pytest.FixtureRequest) -> None:
+    request.node.stash[_LOG_START] = (world, len(world.operator.log()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """What the operator logged during a test belongs to the report of its failure."""
+    report = yield
+    if report.failed and _LOG_START in item.stash:
+        world, start = item.stash[_LOG_START]
+        report.sections.append(("operator log", world.operator.log()[start:]))
+    return report
+
+
+@pytest.fixture
+def cluster(world: World) -> ControlPlane:
+    return world.cluster
+
+
+@pytest.fixture
+def lab(world: World) -> Lab:
+    """The lab, with an empty request log."""
+    world.lab.forget_requests()
+    return world.lab
+
+
+@pytest.fixture
+def namespace(world: World, request: pytest.FixtureRequest) -> str:
+    """A fresh namespace, named after the test."""
+    return world.cluster.namespace(fresh_namespace_name(request.node.name))
+
+
+@pytest.fixture
+def alice(cluster: ControlPlane) -> Path:
+    """An engineer who asks for access; has no rights until a test gives her some."""
+    return cluster.user("alice", ["engineers"])
+
+
+@pytest.fixture
+def bob(cluster: ControlPlane) -> Path:
+    """A colleague who approves; has no rights until a test gives him some."""
+    return cluster.user("bob", ["engineers", "approvers"])
+
+
+@pytest.fixture
+def mallory(cluster: ControlPlane) -> Path:
+    """Somebody who tries what is not allowed."""
+    return cluster.user("mallory", ["engineers"])

@@ -1,0 +1,89 @@
+"""Everything together: a control plane with our kinds and guards, a cloud, and the operator between them."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from world.assets import REPOSITORY
+from world.connect import Laptop
+from world.controlplane import ControlPlane
+from world.lab import Lab
+from world.operator import Operator
+
+OPERATOR_NAMESPACE = "portcullis-system"
+OPERATOR_ACCOUNT = "portcullis"
+
+
+def install(cluster: ControlPlane) -> None:
+    """What an admin applies before the operator runs. Guards go first, so that no object is ever unguarded."""
+    cluster.namespace(OPERATOR_NAMESPACE)
+    cluster.apply(REPOSITORY / "manifests/admission")
+    cluster.apply(REPOSITORY / "crds")
+    cluster.apply(REPOSITORY / "manifests/rbac")
+    cluster.wait_for_crds()
+    cluster.wait_for_guards()
+
+
+def can_make_network_namespaces() -> bool:
+    """Whether `--dataplane netns` can work here: root, iproute2, nftables, and a kernel that lets us."""
+    if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "nft"))):
+        return False
+    name = f"portcullis-try-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode == 0
+    if not made:
+        return False
+    works = subprocess.run(
+        ["ip", "netns", "exec", name, "nft", "add", "table", "inet", "try"], capture_output=True
+    ).returncode == 0
+    subprocess.run(["ip", "netns", "delete", name], capture_output=True)
+    return works
+
+
+class World:
+    """A context manager; what is inside is up while it lasts: cluster, lab, operator."""
+
+    def __init__(
+        self,
+        seed: Path | str | dict[str, Any],
+        dataplane: str | None = None,
+        operator_flags: Sequence[str] = (),
+        controller_manager: bool = False,
+    ) -> None:
+        """dataplane: none, netns, or None for the best that works here."""
+        if dataplane is None:
+            dataplane = "netns" if can_make_network_namespaces() else "none"
+        self.cluster = ControlPlane(controller_manager)
+        self.lab = Lab(seed, dataplane)
+        self._operator_flags = operator_flags
+        self.operator: Operator
+
+    def start(self) -> "World":
+        try:
+            self.lab.start()
+            self.cluster.start()
+            install(self.cluster)
+            identity = self.cluster.service_account(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
+            self.operator = Operator(identity, self.lab, flags=self._operator_flags).start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """The operator first, so that it does not complain about what goes away under it."""
+        if hasattr(self, "operator"):
+            self.operator.stop()
+        self.cluster.stop()
+        self.lab.stop()
+
+    def laptop(self, name: str, address: str) -> Laptop:
+        return Laptop(self.lab, name, address)
+
+    def __enter__(self) -> "World":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
