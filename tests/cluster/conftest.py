@@ -1,4 +1,4 @@
-"""One real control plane for all tests of this folder, with our CRDs, admission policies and roles; a namespace per test."""
+"""One real control plane for all tests of this folder, with our CRDs, policies and roles; a namespace per test."""
 
 from collections.abc import Iterator
 from pathlib import Path

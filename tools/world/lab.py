@@ -116,7 +116,7 @@ class Lab:
         self._ask("DELETE", self._rule_path(resource_group, nsg, rule))
 
     def connect(self, client: str, machine: str, port: int, protocol: str = "Tcp") -> dict[str, Any]:
-        """The judge's word on a new flow from this address: {"allowed": bool, "rule": name of the rule that decides}."""
+        """The judge's word on a new flow from this address: {"allowed": bool, "rule": the rule that decides}."""
         flow = {"from": client, "to": machine, "port": port, "protocol": protocol}
         return self._ask("POST", "/connect", flow).body
 
