@@ -1,0 +1,343 @@
+#include "plan/decision.hpp"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+
+#include "model/resource_id.hpp"
+#include "plan/reasons.hpp"
+#include "plan/scope.hpp"
+#include "plan/words.hpp"
+
+namespace portcullis::plan {
+namespace {
+
+using Finding = std::optional<Decision>;
+
+Decision wait(const char* why, std::string message) {
+  return {.kind = Decision::Kind::wait, .reason = why, .message = std::move(message)};
+}
+
+Decision refuse(const char* why, std::string message) {
+  return {.kind = Decision::Kind::refuse, .reason = why, .message = std::move(message)};
+}
+
+TimePoint decide_until(const Case& c) {
+  // Where the policy is missing or not ready, its owner gets an hour to mend it.
+  const Duration patience =
+      c.policy == nullptr
+          ? Duration(std::chrono::hours(1))
+          : std::max(model::decision_timeout(*c.policy),
+                     c.targets_current ? Duration(0) : Duration(std::chrono::hours(1)));
+  return c.request.meta.created + patience;
+}
+
+Finding requester_is_known(const Case& c) {
+  if (!c.request.requester.username.empty()) return {};
+  return refuse(reason::requester_unknown,
+                "spec.requester.username is empty: nobody can be asked whether they may; is the "
+                "admission policy portcullis-stamp-requester installed?");
+}
+
+Finding still_wanted(const Case& c) {
+  if (!c.request.revoke && !c.request.meta.deleting) return {};
+  return refuse(reason::withdrawn, "given back by the requester before it was decided");
+}
+
+Finding in_time(const Case& c) {
+  if (c.now <= decide_until(c)) return {};
+  return refuse(reason::timed_out, "nobody decided until " + format_rfc3339(decide_until(c)) +
+                                       "; apply a new request");
+}
+
+Finding policy_is_there(const Case& c) {
+  if (c.policy != nullptr) return {};
+  return wait(reason::policy_not_found, "waits for JitPolicy \"" + c.request.policy +
+                                            "\", which does not exist in namespace \"" +
+                                            c.request.meta.ns + "\"");
+}
+
+Finding policy_is_live(const Case& c) {
+  const auto& policy = *c.policy;
+  if (policy.meta.deleting) {
+    return refuse(reason::policy_deleted, "policy \"" + policy.meta.name + "\" is being deleted");
+  }
+  if (c.request.meta.created < policy.meta.created) {
+    return refuse(reason::older_than_policy,
+                  "the request (" + format_rfc3339(c.request.meta.created) +
+                      ") is older than the policy (" + format_rfc3339(policy.meta.created) +
+                      "); apply it again");
+  }
+  if (policy.suspend) {
+    return refuse(reason::suspended, "policy \"" + policy.meta.name + "\" is suspended");
+  }
+  return {};
+}
+
+Finding account_allows(const Case& c) {
+  if (c.account == nullptr) {
+    return wait(reason::account_not_found,
+                "waits for CloudAccount \"" + c.policy->account + "\", which does not exist");
+  }
+  if (c.account->freeze) {
+    return refuse(reason::frozen, "CloudAccount \"" + c.account->meta.name + "\" is frozen");
+  }
+  if (!model::allows_namespace(*c.account, c.request.meta.ns)) {
+    return refuse(reason::namespace_not_allowed, "CloudAccount \"" + c.account->meta.name +
+                                                     "\" gives nothing to namespace \"" +
+                                                     c.request.meta.ns + "\" (spec.access)");
+  }
+  return {};
+}
+
+Finding requester_is_accepted(const Case& c) {
+  const std::string& name = c.request.requester.username;
+  if (c.policy->allow_service_accounts || !name.starts_with("system:serviceaccount:")) return {};
+  return refuse(reason::service_account_refused,
+                "\"" + name +
+                    "\" is a service account, and the policy refuses those "
+                    "(spec.serviceAccounts: Refuse)");
+}
+
+Finding form_is_supported(const Case& c) {
+  if (c.request.extends) {
+    return refuse(reason::not_supported,
+                  "spec.extends: this version does not prolong requests; "
+                  "apply a new one when this one has ended");
+  }
+  if (c.request.break_glass) {
+    return refuse(reason::not_supported, "spec.breakGlass: this version has no break-glass access");
+  }
+  return {};
+}
+
+Finding targets_are_named(const Case& c) {
+  for (const std::string& wanted : c.request.targets) {
+    const auto found = find_targets(c.targets, wanted);
+    if (found.size() > 1) {
+      return refuse(reason::ambiguous_target,
+                    "target \"" + wanted + "\" names " + std::to_string(found.size()) +
+                        " machines of the policy; write resourceGroup/name");
+    }
+    // A policy that has not been looked at yet may still turn out to have it.
+    if (found.empty() && c.targets_current) {
+      return refuse(
+          reason::target_not_in_policy,
+          "asks for target \"" + wanted + "\", the policy has " + list_targets(c.targets));
+    }
+  }
+  return {};
+}
+
+Finding ports_are_in_policy(const Case& c) {
+  for (const auto& port : c.request.ports) {
+    if (find_port(*c.policy, port) == nullptr) {
+      return refuse(reason::port_not_in_policy,
+                    "asks for port " + words(port) + ", the policy has " + list_ports(*c.policy));
+    }
+  }
+  return {};
+}
+
+Finding sources_are_allowed(const Case& c) {
+  for (const auto& port : c.request.ports) {
+    const auto& allowed = *find_port(*c.policy, port);
+    for (const auto& source : c.request.sources) {
+      const int least =
+          source.family == model::Family::ipv4 ? allowed.min_prefix_ipv4 : allowed.min_prefix_ipv6;
+      if (source.length < least) {
+        return refuse(reason::source_too_broad,
+                      "asks for source " + to_string(source) + " on port " + words(port) +
+                          ", the policy allows /" + std::to_string(least) + " or longer");
+      }
+      if (!source_allowed(allowed, source)) {
+        return refuse(reason::source_not_allowed,
+                      "asks for source " + to_string(source) + " on port " + words(port) +
+                          ", the policy allows " + list_prefixes(allowed.allowed_sources));
+      }
+    }
+  }
+  return {};
+}
+
+Finding duration_is_allowed(const Case& c) {
+  for (const auto& port : c.request.ports) {
+    const auto& allowed = *find_port(*c.policy, port);
+    if (c.request.duration > allowed.max_duration) {
+      return refuse(reason::duration_too_long,
+                    "asks for " + format_duration(c.request.duration) + " on port " + words(port) +
+                        ", the policy allows " + format_duration(allowed.max_duration));
+    }
+  }
+  return {};
+}
+
+Finding reason_is_given(const Case& c) {
+  if (c.policy->reason_required && c.request.reason.empty()) {
+    return refuse(reason::reason_required, "spec.reason is empty, the policy demands one");
+  }
+  const std::string& pattern = c.policy->reason_pattern;
+  if (pattern.empty()) return {};
+  const re2::RE2 matcher(pattern, re2::RE2::Quiet);
+  // A pattern that cannot be read demands something unknown: nothing satisfies it.
+  if (!matcher.ok() || !re2::RE2::PartialMatch(c.request.reason, matcher)) {
+    return refuse(reason::reason_not_accepted,
+                  "spec.reason \"" + c.request.reason + "\" does not match the policy's pattern " +
+                      pattern + (matcher.ok() ? "" : " (which is no RE2)"));
+  }
+  return {};
+}
+
+Finding start_is_near(const Case& c) {
+  if (!c.request.start_at) return {};
+  const TimePoint latest = c.request.meta.created + c.policy->max_ahead;
+  if (*c.request.start_at > latest) {
+    return refuse(reason::starts_too_late, "spec.startAt " + format_rfc3339(*c.request.start_at) +
+                                               " is more than " +
+                                               format_duration(c.policy->max_ahead) + " ahead");
+  }
+  if (*c.request.start_at + c.request.duration <= c.now) {
+    return refuse(reason::timed_out, "the window from " + format_rfc3339(*c.request.start_at) +
+                                         " for " + format_duration(c.request.duration) +
+                                         " has passed");
+  }
+  return {};
+}
+
+Finding within_limits(const Case& c) {
+  const auto& limits = c.policy->limits;
+  if (limits.active_per_requester && c.usage.active_of_requester >= *limits.active_per_requester) {
+    return refuse(reason::limit_exceeded, "\"" + c.request.requester.username + "\" has " +
+                                              std::to_string(c.usage.active_of_requester) +
+                                              " live requests (\"" + c.usage.live_request +
+                                              "\"), the policy allows " +
+                                              std::to_string(*limits.active_per_requester) +
+                                              " (limits.activePerRequester)");
+  }
+  if (limits.active && c.usage.active >= *limits.active) {
+    return refuse(reason::limit_exceeded, "the policy has " + std::to_string(c.usage.active) +
+                                              " live requests, it allows " +
+                                              std::to_string(*limits.active) + " (limits.active)");
+  }
+  if (limits.total_duration &&
+      c.usage.total_of_requester + c.request.duration > *limits.total_duration) {
+    return refuse(reason::limit_exceeded,
+                  "with " + format_duration(c.usage.total_of_requester) + " granted in 24h and " +
+                      format_duration(c.request.duration) + " asked, the policy allows " +
+                      format_duration(*limits.total_duration) + " (limits.totalDuration)");
+  }
+  return {};
+}
+
+Finding on_paper_only(const Case& c) {
+  if (c.policy->enforce && !c.request.plan_only) return {};
+  if (!c.targets_current) {
+    return wait(reason::policy_not_ready, "waits until the policy's machines have been read");
+  }
+  return refuse(c.policy->enforce ? reason::planned : reason::audit,
+                "would be granted for " + format_duration(c.request.duration) + " on " +
+                    std::to_string(find_all_targets(c.targets, c.request.targets).size()) +
+                    " machine(s), with " + std::to_string(c.policy->approval.required) +
+                    " approval(s)" +
+                    (c.policy->enforce ? " (planOnly)" : " (the policy is in Audit)"));
+}
+
+Finding people_approve(const Case& c) {
+  if (c.policy->approval.required == 0) return {};
+  std::string message = "waits for " + std::to_string(c.policy->approval.required) + " approval(s)";
+  if (!c.policy->approval.contact.empty()) message += " from " + c.policy->approval.contact;
+  return wait(reason::approval_required,
+              message + "; this version counts no approvals, so it times out at " +
+                  format_rfc3339(decide_until(c)));
+}
+
+Finding targets_are_locked(const Case& c) {
+  if (!c.targets_current) {
+    return wait(reason::policy_not_ready,
+                "waits for policy \"" + c.policy->meta.name + "\" to be Ready");
+  }
+  for (const TargetState* target : find_all_targets(c.targets, c.request.targets)) {
+    if (target->state == TargetState::State::locked) continue;
+    return wait(reason::policy_not_ready, "waits until \"" + target->machine.name +
+                                              "\" is locked: " + to_string(target->state) + ", " +
+                                              target->message);
+  }
+  return {};
+}
+
+Finding addresses_fit(const Case& c) {
+  for (const TargetState* target : find_all_targets(c.targets, c.request.targets)) {
+    for (const auto& source : c.request.sources) {
+      const auto& paths = target->machine.paths;
+      const bool reachable = std::ranges::any_of(
+          paths, [&](const auto& path) { return path.address.family == source.family; });
+      if (!reachable) {
+        return refuse(reason::no_address, "source " + to_string(source) + " is " +
+                                              family_name(source.family) + ", machine \"" +
+                                              target->machine.name + "\" has no such address");
+      }
+    }
+  }
+  return {};
+}
+
+Decision grant(const Case& c) {
+  Decision decision{.kind = Decision::Kind::grant,
+                    .reason = reason::policy_allows,
+                    .message = "policy \"" + c.policy->meta.name + "\" allows it"};
+  for (const TargetState* target : find_all_targets(c.targets, c.request.targets)) {
+    decision.targets.push_back({.resource_id = target->machine.id, .vm_id = target->machine.vm_id});
+  }
+  return decision;
+}
+
+}  // namespace
+
+Decision decide(const Case& the_case) {
+  // The order is the order of the messages: what the requester can mend comes before what others
+  // must.
+  static constexpr Finding (*checks[])(const Case&) = {
+      requester_is_known,    still_wanted,        in_time,
+      policy_is_there,       policy_is_live,      account_allows,
+      requester_is_accepted, form_is_supported,   targets_are_named,
+      ports_are_in_policy,   sources_are_allowed, duration_is_allowed,
+      reason_is_given,       start_is_near,       within_limits,
+      on_paper_only,         people_approve,      targets_are_locked,
+      addresses_fit,
+  };
+  for (const auto check : checks) {
+    if (auto finding = check(the_case)) {
+      if (finding->kind == Decision::Kind::wait)
+        finding->again_at = decide_until(the_case) + Duration(1);
+      return std::move(*finding);
+    }
+  }
+  return grant(the_case);
+}
+
+std::optional<std::string> no_longer_allowed(const model::AccessVerdict& verdict,
+                                             const model::JitPolicy& policy) {
+  for (const auto& port : verdict.ports) {
+    const auto* allowed = find_port(policy, port);
+    if (allowed == nullptr) return "port " + words(port) + " is no longer in the policy";
+    if (verdict.duration > allowed->max_duration) {
+      return "it was granted for " + format_duration(verdict.duration) +
+             ", the policy now allows " + format_duration(allowed->max_duration);
+    }
+    for (const auto& source : verdict.sources) {
+      const int least = source.family == model::Family::ipv4 ? allowed->min_prefix_ipv4
+                                                             : allowed->min_prefix_ipv6;
+      if (source.length < least || !source_allowed(*allowed, source)) {
+        return "source " + to_string(source) + " is no longer allowed on port " + words(port);
+      }
+    }
+  }
+  for (const auto& target : verdict.targets) {
+    if (!names_machine(policy, target.resource_id)) {
+      return "machine " + target.resource_id + " is no longer in the policy";
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace portcullis::plan

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/account.hpp"
+#include "model/policy.hpp"
+#include "model/request.hpp"
+#include "plan/target_state.hpp"
+
+namespace portcullis::plan {
+
+/// What the verdicts of a policy add up to, for its limits.
+struct Usage {
+  int active = 0;  ///< live grants of the policy, scheduled ones included
+  int active_of_requester = 0;
+  Duration total_of_requester{};  ///< granted in the last 24 hours
+  std::string live_request{};     ///< one of the requester's live requests, for the message
+};
+
+/// All that a decision is made of. Pointers may be null: not there.
+struct Case {
+  const model::AccessRequest& request;
+  const model::JitPolicy* policy = nullptr;
+  const model::CloudAccount* account = nullptr;
+  std::span<const TargetState> targets{};  ///< of the policy
+  bool targets_current = false;  ///< they were looked at under the policy's current generation
+  Usage usage{};
+  TimePoint now{};
+};
+
+/// What to do with a request. Reason and message go to condition, verdict, Event and log alike.
+struct Decision {
+  enum class Kind : std::uint8_t {
+    wait,    ///< something is missing that may still come; again when it does, or at `again_at`
+    refuse,  ///< final
+    grant,   ///< final, if the authorizer agrees
+  };
+
+  Kind kind = Kind::wait;
+  std::string reason;
+  std::string message;
+  std::vector<model::AccessVerdict::Target> targets{};  ///< frozen into the verdict
+  std::optional<TimePoint> again_at{};
+};
+
+/// Runs the checks in their order; the first that has something to say decides. A grant is never
+/// more than the request asks and the policy allows. Pure.
+Decision decide(const Case& the_case);
+
+/// Whether the policy, as it is now, still covers a grant made under it (a tightening ends it). The
+/// first thing that it no longer allows, or nothing.
+std::optional<std::string> no_longer_allowed(const model::AccessVerdict& verdict,
+                                             const model::JitPolicy& policy);
+
+}  // namespace portcullis::plan

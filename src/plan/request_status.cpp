@@ -1,0 +1,148 @@
+#include "plan/request_status.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "plan/lifecycle.hpp"
+#include "plan/reasons.hpp"
+#include "plan/words.hpp"
+
+namespace portcullis::plan {
+namespace {
+
+using model::Condition;
+using model::RequestStatus;
+using model::Truth;
+
+Condition condition(const char* type, Truth status, std::string why, std::string message) {
+  return {.type = type, .status = status, .reason = std::move(why), .message = std::move(message)};
+}
+
+const char* refused_state(const std::string& why) {
+  if (why == reason::timed_out) return state::timed_out;
+  if (why == reason::withdrawn) return state::withdrawn;
+  if (why == reason::planned || why == reason::audit) return state::planned;
+  return state::denied;
+}
+
+/// "22/TCP on 198.51.100.10 (10.1.0.4)": what the engineer types next.
+std::string where(const model::AccessVerdict& verdict, const Evidence& evidence) {
+  std::vector<std::string> ports;
+  for (const auto& port : verdict.ports) ports.push_back(words(port));
+  std::vector<std::string> addresses;
+  for (const auto& target : evidence.targets) {
+    for (const auto& address : target.addresses) addresses.push_back(address);
+  }
+  return join(ports) + " on " + join(addresses);
+}
+
+struct Outline {
+  std::string state;
+  std::string why;  ///< reason of Ready (and of Complete when final)
+  std::string message;
+};
+
+Outline outline_granted(const model::AccessRequest& request, const model::AccessVerdict& verdict,
+                        const std::optional<model::AccessVerdict::End>& end,
+                        const Evidence& evidence, TimePoint now) {
+  const TimePoint from = starts_at(verdict);
+  const TimePoint until = ends_at(verdict);
+  if (!end && now < until) {
+    if (now < from) {
+      return {state::scheduled, reason::scheduled, "opens at " + format_rfc3339(from)};
+    }
+    if (evidence.open) {
+      return {state::active, reason::open,
+              "open until " + format_rfc3339(until) + ": connect to " + where(verdict, evidence) +
+                  " from " + list_prefixes(verdict.sources)};
+    }
+    return {state::opening, evidence.reason.empty() ? reason::opening : evidence.reason,
+            evidence.message.empty() ? "the rules are being written" : evidence.message};
+  }
+  const std::string why = end ? end->reason : reason::expired;
+  const std::string cause = end ? end->message : "its time ended at " + format_rfc3339(until);
+  if (!evidence.closed) {
+    return {
+        state::closing, reason::closing,
+        cause + "; closing" + (evidence.message.empty() ? std::string() : ": " + evidence.message)};
+  }
+  if (end) return {state::revoked, why, cause + "; proven closed"};
+  if (!request.status.opened_at) {
+    return {state::failed, reason::never_opened,
+            "it never was open, and nothing is left open: " +
+                (request.status.state.empty() ? std::string("no rule could be proven")
+                                              : "see the Events")};
+  }
+  return {state::expired, why, cause + "; proven closed"};
+}
+
+}  // namespace
+
+bool is_final(std::string_view which) {
+  constexpr std::array<std::string_view, 7> final_states = {
+      state::expired,   state::revoked, state::denied, state::withdrawn,
+      state::timed_out, state::failed,  state::planned};
+  return std::ranges::find(final_states, which) != final_states.end();
+}
+
+RequestStatus describe_request(const model::AccessRequest& request,
+                               const model::AccessVerdict* verdict,
+                               const std::optional<model::AccessVerdict::End>& end,
+                               const Decision& waiting, const Evidence& evidence, TimePoint now) {
+  RequestStatus status;
+  Outline outline;
+  if (verdict == nullptr) {
+    outline = {state::pending, waiting.reason, waiting.message};
+  } else if (!verdict->granted) {
+    outline = {refused_state(verdict->reason), verdict->reason, verdict->message};
+  } else {
+    outline = outline_granted(request, *verdict, end, evidence, now);
+  }
+  status.state = outline.state;
+  status.message = outline.message;
+
+  const bool final = is_final(status.state);
+  const bool open = status.state == state::active;
+  if (verdict == nullptr) {
+    status.conditions.push_back(
+        condition("Approved", Truth::unknown, reason::not_decided, waiting.message));
+  } else {
+    status.conditions.push_back(condition("Approved", verdict->granted ? Truth::yes : Truth::no,
+                                          verdict->reason, verdict->message));
+  }
+  status.conditions.push_back(
+      condition("Ready", open ? Truth::yes : Truth::no, outline.why, outline.message));
+  status.conditions.push_back(condition("Settled", open || final ? Truth::yes : Truth::no,
+                                        outline.why, "state is " + status.state));
+  status.conditions.push_back(condition("Complete", final ? Truth::yes : Truth::no,
+                                        final ? outline.why.c_str() : reason::not_final,
+                                        "state is " + status.state));
+  if (verdict == nullptr) return status;
+
+  status.verdict_name = verdict->meta.name;
+  status.verdict_outcome = verdict->granted ? "Granted" : "Refused";
+  status.verdict_reason = verdict->reason;
+  if (!verdict->granted) return status;
+
+  status.granted_at = verdict->meta.created;
+  status.starts_at = starts_at(*verdict);
+  status.expires_at = ends_at(*verdict);
+  status.opened_at = request.status.opened_at;
+  if (open && !status.opened_at) status.opened_at = now;
+  if (end) {
+    status.ended_at = end->at;
+  } else if (now >= ends_at(*verdict)) {
+    status.ended_at = ends_at(*verdict);
+  }
+  if (final) status.closed_at = request.status.closed_at.value_or(now);
+  status.targets = evidence.targets;
+  if (!final) status.rules = evidence.rules;
+
+  const bool late = status.state == state::closing && now - *status.ended_at >= overdue_grace;
+  status.conditions.push_back(condition("Overdue", late ? Truth::yes : Truth::no,
+                                        late ? reason::overdue : reason::in_time,
+                                        late ? outline.message : "closes in time"));
+  return status;
+}
+
+}  // namespace portcullis::plan
