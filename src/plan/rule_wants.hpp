@@ -4,25 +4,11 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "model/account.hpp"
 #include "model/prefix.hpp"
 #include "model/security_rule.hpp"
 
 namespace portcullis::plan {
-
-/// Priorities from..to, both inclusive.
-struct Band {
-  int from = 0;
-  int to = 0;
-
-  bool contains(int priority) const { return from <= priority && priority <= to; }
-};
-
-/// shutters < grants < locks, none overlapping: whoever reads the account checks that.
-struct Bands {
-  Band shutters{120, 129};
-  Band grants{130, 279};
-  Band locks{280, 299};  ///< keeps from its start, locks from its end
-};
 
 /// Nobody reaches these ports of these addresses. Wants of equal owner, ports and protocol are one
 /// rule an address family, so it does not matter whether they come one a machine or all in one.
@@ -70,7 +56,9 @@ struct ReleaseEvidence {
 /// All that is wanted of one security group. Order means nothing, repetition means nothing.
 struct GroupDesired {
   std::string instance;  ///< see `is_instance`
-  Bands bands{};
+  /// shutters < grants < locks, none overlapping: whoever reads the account checks that. Keeps take
+  /// the lock band from its start, locks from its end.
+  model::Bands bands{};
   std::vector<LockWant> locks{};
   std::vector<KeepWant> keeps{};
   std::vector<OpenWant> opens{};
