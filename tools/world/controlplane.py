@@ -147,7 +147,8 @@ class ControlPlane:
         """Applies a file, a folder (with kustomize where it has a kustomization), or YAML text."""
         if isinstance(what, str):
             return self.kubectl(user, "apply", "-f", "-", input=what).stdout
-        flag = "-k" if (what / "kustomization.yaml").exists() else "-f"
+        names = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+        flag = "-k" if any((what / name).exists() for name in names) else "-f"
         return self.kubectl(user, "apply", flag, what).stdout
 
     def namespace(self, name: str) -> str:

@@ -11,7 +11,7 @@ from world.process import wait_for
 from world.users import User
 
 _GROUP = "portcullis.dev"
-_KINDS = ("accessrequests", "accessdecisions", "accessverdicts")  # with a part that the server stamps
+_STAMPED = (("accessrequests", "requester"), ("accessdecisions", "author"))  # and the part that says who wrote it
 _FORGED = {"username": "portcullis:forged", "uid": "", "groups": ["system:authenticated"]}
 _NOBODY = "portcullis:guard-probe"  # may create requests, holds the verb `request` on no policy
 
@@ -44,19 +44,19 @@ def wait_for_guards(admin: User, timeout: float, namespace: str = "default") -> 
 
     def all_are_in_force() -> bool:
         nonlocal last
-        stamped = _probe(admin, namespace, "accessrequests")
-        if _mutation_is_served(admin) and not _is_stamped(stamped):
-            last = f"the requester is not stamped: {stamped.status} {stamped.message}"
-            return False
+        for plural, field in _STAMPED if _mutation_is_served(admin) else ():
+            answer = _probe(admin, namespace, plural)
+            if answer.status != 201 or answer.body["spec"][field]["username"] != "admin":
+                last = f"{plural}: {field} is not stamped: {answer.status} {answer.message}"
+                return False
         refused = _probe(admin, namespace, "accessrequests", {"Impersonate-User": _NOBODY})
         if refused.status != 403 or "ValidatingAdmissionPolicy" not in refused.message:
             last = f"a user without the verb is not refused: {refused.status} {refused.message}"
             return False
-        for kind in _KINDS:
-            answer = _probe(admin, namespace, kind)
-            if answer.status in (404, 429) or answer.status >= 500:
-                last = f"{kind}: {answer.status} {answer.message}"
-                return False
+        verdict = _probe(admin, namespace, "accessverdicts")
+        if verdict.status in (404, 429) or verdict.status >= 500:
+            last = f"accessverdicts: {verdict.status} {verdict.message}"
+            return False
         return True
 
     _wait(all_are_in_force, timeout, "the admission policies in force", lambda: last)
@@ -77,10 +77,6 @@ def _has_condition(thing: dict[str, Any], kind: str) -> bool:
 def _mutation_is_served(admin: User) -> bool:
     answer = admin.request("GET", "/apis/admissionregistration.k8s.io/v1")
     return any(resource["name"] == "mutatingadmissionpolicies" for resource in answer.body["resources"])
-
-
-def _is_stamped(answer: Answer) -> bool:
-    return answer.status == 201 and answer.body["spec"]["requester"]["username"] == "admin"
 
 
 def _probe(admin: User, namespace: str, plural: str, headers: dict[str, str] | None = None) -> Answer:

@@ -19,7 +19,6 @@ OPERATOR_ACCOUNT = "portcullis"
 
 def install(cluster: ControlPlane) -> None:
     """What an admin applies before the operator runs. Guards go first, so that no object is ever unguarded."""
-    cluster.namespace(OPERATOR_NAMESPACE)
     cluster.apply(REPOSITORY / "manifests/admission")
     cluster.apply(REPOSITORY / "crds")
     cluster.apply(REPOSITORY / "manifests/rbac")
