@@ -13,16 +13,16 @@ namespace portcullis::net {
 
 /// What a client trusts and who it is. Verification cannot be turned off; TLS 1.2 or later.
 struct TlsOptions {
-  std::string ca_pem{};        ///< the only roots that count; empty: the system's
+  std::string ca_pem{};           ///< the only roots that count; empty: the system's
   std::string certificate_pem{};  ///< client certificate chain, or empty
-  Secret key_pem{};            ///< its key
-  std::string server_name{};   ///< name to verify and to send as SNI; empty: the origin's host
+  Secret key_pem{};               ///< its key
+  std::string server_name{};      ///< name to verify and to send as SNI; empty: the origin's host
 };
 
 struct TransportOptions {
   std::string user_agent = "portcullis/" PORTCULLIS_VERSION;
-  std::size_t body_limit = 64u << 20;  ///< larger answers of `send` are `malformed`
-  std::size_t max_connections = 16;    ///< of `send`; more callers wait their turn
+  std::size_t body_limit = 64u << 20;                ///< larger answers of `send` are `malformed`
+  std::size_t max_connections = 16;                  ///< of `send`; more callers wait their turn
   Duration idle_timeout = std::chrono::seconds(25);  ///< pooled connections older than this go
 };
 

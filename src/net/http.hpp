@@ -49,8 +49,8 @@ class BodyStream {
   virtual int status() const = 0;
   virtual const Headers& headers() const = 0;
 
-  /// The next bytes, as they come; an empty string at the clean end. `timeout` when nothing came for
-  /// `idle`; `cancelled` after `close`. Never buffers more than one piece (backpressure).
+  /// The next bytes, as they come; an empty string at the clean end. `timeout` when nothing came
+  /// for `idle`; `cancelled` after `close`. Never buffers more than one piece (backpressure).
   virtual Task<Result<std::string>> read(Duration idle) = 0;
 
   /// Ends a pending `read` with `cancelled`. May be called more than once.
@@ -65,9 +65,9 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
-  /// `deadline` bounds the whole exchange, connecting included. After `timeout` or `unavailable` the
-  /// server may have acted. A request is sent again by itself only if it is a GET and the pooled
-  /// connection turned out dead before a byte of the answer.
+  /// `deadline` bounds the whole exchange, connecting included. After `timeout` or `unavailable`
+  /// the server may have acted. A request is sent again by itself only if it is a GET and the
+  /// pooled connection turned out dead before a byte of the answer.
   virtual Task<Result<Response>> send(Request request, Duration deadline) = 0;
 
   /// Returns when the head of the answer is there; `deadline` bounds that much. On a connection of
