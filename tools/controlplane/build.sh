@@ -9,6 +9,7 @@
 #   3. what this script built earlier, or builds now, from the Go modules pinned beside it.
 # What was taken, and why not what came before it, is said on stderr. May be run by several processes at once.
 set -euo pipefail
+shopt -s inherit_errexit # a build that fails in $(...) must not be called done
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/portcullis
@@ -106,7 +107,10 @@ build_program() {
   say "building $program (this once; minutes on a small machine)"
   # Without the version stamp the servers take themselves for v0.0.0 and their feature gates go wrong.
   (cd "$module" && CGO_ENABLED=0 GOOS='' GOARCH='' GOWORK=off "$go" build -trimpath -buildvcs=false \
-    -ldflags "-s -w $(stamps)" -o "$folder/.$program.$$" "$package") >&2
+    -ldflags "-s -w $(stamps)" -o "$folder/.$program.$$" "$package") >&2 || {
+    say "building $program failed"
+    exit 1
+  }
   mv "$folder/.$program.$$" "$folder/$program"
   say "built $program in $((SECONDS - started)) s"
 }
