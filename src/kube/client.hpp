@@ -15,7 +15,7 @@ namespace portcullis::kube {
 
 /// A resource of the API server: what stands in its URLs.
 struct Resource {
-  std::string group;    ///< empty: the core group
+  std::string group;  ///< empty: the core group
   std::string version;
   std::string plural;
   std::string kind;
@@ -32,9 +32,13 @@ struct ObjectName {
 /// "namespace/name", or "name" for cluster-scoped objects: the key under which stores keep them.
 std::string to_key(const ObjectName& name);
 
+/// How long one call may take by default, repetitions included.
+constexpr Duration call_deadline() { return std::chrono::seconds(10); }
+
 struct WriteOptions {
   bool dry_run = false;
   std::string subresource{};  ///< "status", or empty
+  Duration deadline = call_deadline();
 };
 
 struct Preconditions {
@@ -50,8 +54,8 @@ struct AccessAttributes {
   std::string verb;
 };
 
-/// Bearer tokens that may rotate. Returns the one to send now; empty when the connection itself says who
-/// we are (client certificate).
+/// Bearer tokens that may rotate. Returns the one to send now; empty when the connection itself
+/// says who we are (client certificate).
 class TokenSource {
  public:
   virtual ~TokenSource() = default;
@@ -60,24 +64,28 @@ class TokenSource {
   virtual void reject() = 0;
 };
 
-/// Calls to one API server. Errors are classed by the Status body's reason first, the HTTP code second;
-/// their message is the server's own, `code` its reason. 429 and 503 carry `retry_after` if the server
-/// sent one; answers with a Retry-After are retried here (a few times, within the deadline), since the
-/// server did not act on them. Writes are otherwise sent once. Field manager "portcullis".
+/// Calls to one API server. Errors are classed by the Status body's reason first, the HTTP code
+/// second; their message is the server's own, `code` its reason (`ResourceVersionTooLarge` where
+/// the Status gives that cause). Errors carry `retry_after` if the server sent one; 429, 503 and
+/// 504 with a Retry-After are repeated here (at most five times, within the deadline), since the
+/// server did not act on them. Writes are otherwise sent once: after `timeout` and `unavailable`
+/// they may have had their effect. Field manager "portcullis"; unknown fields are refused
+/// (`fieldValidation=Strict`). A name that cannot stand in a path is `invalid` and never sent.
 class Client {
  public:
   /// All outlive the client.
   Client(net::Transport& transport, Clock& clock, TokenSource* tokens = nullptr);
 
-  Task<Result<nlohmann::json>> get(Resource resource, ObjectName name);
+  Task<Result<nlohmann::json>> get(Resource resource, ObjectName name,
+                                   Duration deadline = call_deadline());
 
   /// `body` is the whole object; its metadata.namespace is filled in.
   Task<Result<nlohmann::json>> create(Resource resource, std::string ns, nlohmann::json body,
                                       WriteOptions options = {});
 
   /// RFC 7386. Put metadata.resourceVersion into the patch to make it conditional (409 `conflict`).
-  Task<Result<nlohmann::json>> merge_patch(Resource resource, ObjectName name,
-                                           nlohmann::json patch, WriteOptions options = {});
+  Task<Result<nlohmann::json>> merge_patch(Resource resource, ObjectName name, nlohmann::json patch,
+                                           WriteOptions options = {});
 
   /// RFC 6902. A failed `test` is `conflict`.
   Task<Result<nlohmann::json>> json_patch(Resource resource, ObjectName name, nlohmann::json patch,
@@ -88,12 +96,14 @@ class Client {
                                      WriteOptions options = {});
 
   /// PUT with metadata.resourceVersion in the body (Leases).
-  Task<Result<nlohmann::json>> replace(Resource resource, ObjectName name, nlohmann::json body);
+  Task<Result<nlohmann::json>> replace(Resource resource, ObjectName name, nlohmann::json body,
+                                       Duration deadline = call_deadline());
 
   /// One that is already gone is `not_found`; a precondition that does not hold is `conflict`.
   Task<Result<Done>> remove(Resource resource, ObjectName name, Preconditions preconditions = {});
 
-  /// Whether the user may. An evaluation error is an Error, never a yes; so is a user without a name.
+  /// Whether the user may. An evaluation error is an Error, never a yes; so is a user without a
+  /// name.
   Task<Result<bool>> may(UserInfo user, AccessAttributes attributes);
 
   /// Who this client is.
@@ -104,15 +114,23 @@ class Client {
   Clock& clock() { return clock_; }
 
   /// Request with authorization, classed errors, `Date` observed; for the reflector and odd paths.
-  Task<Result<net::Response>> call(net::Request request);
+  Task<Result<net::Response>> call(net::Request request, Duration deadline = call_deadline());
+
+  /// Like `call`, for a body to be read piece by piece; not repeated but once after a 401.
+  /// `deadline` bounds the time to the head of the answer.
+  Task<Result<std::unique_ptr<net::BodyStream>>> open(net::Request request, Duration deadline);
 
  private:
+  Task<Result<nlohmann::json>> write(net::Request request, WriteOptions options);
+  Result<Done> authorize(net::Request& request);
+  void observe_date(const net::Headers& headers);
   net::Transport& transport_;
   Clock& clock_;
   TokenSource* tokens_;
 };
 
-/// "/apis/portcullis.dev/v1alpha1/namespaces/team-a/jitpolicies/prod-ssh"; empty parts are left out.
+/// "/apis/portcullis.dev/v1alpha1/namespaces/team-a/jitpolicies/prod-ssh"; empty parts are left
+/// out.
 std::string resource_path(const Resource& resource, const ObjectName& name);
 
 }  // namespace portcullis::kube

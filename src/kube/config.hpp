@@ -14,9 +14,10 @@ struct Config {
   net::Origin origin;
   net::TlsOptions tls;
   std::string ns = "default";
-  Secret token{};              ///< a fixed token, or empty
-  std::string token_file{};    ///< read again at least once a minute and after a 401; wins over `token`
-  std::string ca_file{};       ///< where `tls.ca_pem` came from, if from a file (for rotation)
+  Secret token{};  ///< a fixed token, or empty
+  std::string
+      token_file{};       ///< read again at least once a minute and after a 401; wins over `token`
+  std::string ca_file{};  ///< where `tls.ca_pem` came from, if from a file (for rotation)
 };
 
 /// `--kubeconfig`, else $KUBECONFIG (a list, first definition wins), else in-cluster, else
@@ -29,8 +30,8 @@ struct ConfigSource {
 Result<Config> load_config(const ConfigSource& source);
 
 /// The service account's files and KUBERNETES_SERVICE_HOST/_PORT.
-Result<Config> in_cluster_config(const std::string& folder =
-                                     "/var/run/secrets/kubernetes.io/serviceaccount");
+Result<Config> in_cluster_config(
+    const std::string& folder = "/var/run/secrets/kubernetes.io/serviceaccount");
 
 /// For `config.token_file` or `config.token`; null when neither is set.
 std::unique_ptr<TokenSource> make_token_source(const Config& config, Clock& clock);

@@ -10,11 +10,11 @@ namespace portcullis::kube {
 struct EventNote {
   Resource resource;
   ObjectName name;
-  std::string uid;          ///< without it kubectl does not show the event
+  std::string uid;  ///< without it kubectl does not show the event
   bool warning = false;
-  std::string reason;       ///< one of a documented list, CamelCase
-  std::string action;       ///< CamelCase
-  std::string note;         ///< cut to 1,000 characters
+  std::string reason;  ///< one of a documented list, CamelCase
+  std::string action;  ///< CamelCase
+  std::string note;    ///< cut to 1,000 characters
 };
 
 /// Sends events.k8s.io/v1 Events, each once, best effort: a failed one is logged at debug level and

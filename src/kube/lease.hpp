@@ -17,8 +17,8 @@ struct LeaseOptions {
   Duration retry_period = std::chrono::seconds(2);
 };
 
-/// Leader election over a Lease by client-go's rules: a record counts as expired when it was not seen to
-/// change for its lease duration by our boot clock, never by comparing its times with ours.
+/// Leader election over a Lease by client-go's rules: a record counts as expired when it was not
+/// seen to change for its lease duration by our boot clock, never by comparing its times with ours.
 class Elector {
  public:
   Elector(Client& client, LeaseOptions options, std::uint64_t jitter_seed);

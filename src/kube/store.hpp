@@ -14,25 +14,26 @@
 
 namespace portcullis::kube {
 
-/// What a reflector feeds. Objects come as parsed JSON and are kept as whatever the sink makes of them.
+/// What a reflector feeds. Objects come as parsed JSON and are kept as whatever the sink makes of
+/// them.
 class ObjectSink {
  public:
   virtual ~ObjectSink() = default;
 
-  /// Added or changed. An object that cannot be decoded is kept out (an older copy is dropped), logged and
-  /// counted by the sink; it never stops the others.
+  /// Added or changed. An object that cannot be decoded is kept out (an older copy is dropped),
+  /// logged and counted by the sink; it never stops the others.
   virtual void put(simdjson::dom::element object) = 0;
   virtual void erase(simdjson::dom::element object) = 0;
 
-  /// Between these, `put` fills a new set; `end_replace` swaps it in and reports what differs, deletions
-  /// included. `abort_replace` forgets it.
+  /// Between these, `put` fills a new set; `end_replace` swaps it in and reports what differs,
+  /// deletions included. `abort_replace` forgets it.
   virtual void begin_replace() = 0;
   virtual void end_replace() = 0;
   virtual void abort_replace() = 0;
 };
 
-/// Objects of one resource by key ("namespace/name" or "name"), as T. Readers get const pointers that
-/// stay valid as snapshots (shared, immutable).
+/// Objects of one resource by key ("namespace/name" or "name"), as T. Readers get const pointers
+/// that stay valid as snapshots (shared, immutable).
 template <typename T>
 class Store final : public ObjectSink {
  public:
@@ -40,8 +41,8 @@ class Store final : public ObjectSink {
   using Decode = std::function<Result<T>(simdjson::dom::element)>;
   using KeyOf = std::function<std::string(simdjson::dom::element)>;
   /// `before` is null for a new object, `after` for one that went.
-  using Listener = std::function<void(const std::string& key, const Pointer& before,
-                                      const Pointer& after)>;
+  using Listener =
+      std::function<void(const std::string& key, const Pointer& before, const Pointer& after)>;
   using OnPoison = std::function<void(const std::string& key, const Error& error)>;
 
   Store(KeyOf key_of, Decode decode, OnPoison on_poison)
@@ -64,24 +65,23 @@ class Store final : public ObjectSink {
     if (!decoded) {
       on_poison_(key, decoded.error());
       (replacing_ ? new_poisoned_ : poisoned_).insert(key);
-      if (!replacing_) drop(key);
+      forget(key);
       return;
     }
     auto pointer = std::make_shared<const T>(std::move(*decoded));
+    (replacing_ ? new_poisoned_ : poisoned_).erase(key);
     if (replacing_) {
       new_objects_[key] = std::move(pointer);
       return;
     }
-    poisoned_.erase(key);
-    auto& place = objects_[key];
-    const Pointer before = std::exchange(place, pointer);
+    const Pointer before = std::exchange(objects_[key], pointer);
     tell(key, before, pointer);
   }
 
   void erase(simdjson::dom::element object) override {
     const std::string key = key_of_(object);
-    poisoned_.erase(key);
-    drop(key);
+    (replacing_ ? new_poisoned_ : poisoned_).erase(key);
+    forget(key);
   }
 
   void begin_replace() override {
@@ -115,7 +115,11 @@ class Store final : public ObjectSink {
   }
 
  private:
-  void drop(const std::string& key) {
+  void forget(const std::string& key) {
+    if (replacing_) {
+      new_objects_.erase(key);
+      return;
+    }
     const auto found = objects_.find(key);
     if (found == objects_.end()) return;
     const Pointer before = found->second;
