@@ -51,7 +51,7 @@ class Operator:
         return self
 
     def wait_until_ready(self, timeout: float = _START_SECONDS) -> None:
-        self.process.wait_for_line(r"\bready\b", timeout)
+        self.process.wait_for_line(r"(?<!not )\bready\b", timeout)
 
     def stop(self) -> int:
         """SIGTERM, as Kubernetes does it; its exit status."""
