@@ -38,8 +38,9 @@ class Server {
   };
 
   /// Called for each whole request. Content-Length is the server's, and Date is too unless the
-  /// Response has one. `status == 0` closes the connection without an answer (a lost answer). What
-  /// it throws is logged and answered with 500. It is not interrupted by `close`.
+  /// Response has one; `Connection: close` among the headers closes after the answer. `status == 0`
+  /// closes without an answer (a lost answer). What it throws is logged and answered with 500. It
+  /// is not interrupted by `close`.
   using Handler = std::function<Task<Response>(Request request, Peer peer)>;
 
   virtual ~Server() = default;
