@@ -26,7 +26,7 @@ std::string comment(const std::string& name) {
       text.begin(), text.end(),
       [](char letter) {
         return std::isalnum(static_cast<unsigned char>(letter)) == 0 &&
-               std::string("-_./").find(letter) == std::string::npos;
+               std::string("-_./:").find(letter) == std::string::npos;
       },
       '?');
   return fmt::format("comment \"{}\"", text);

@@ -99,8 +99,6 @@ void number(std::vector<Host>& hosts, const std::string& name, const std::vector
   }
 }
 
-std::string family(const Address& address) { return address.v6 ? "-6" : "-4"; }
-
 }  // namespace
 
 bool is_lab_name(const std::string& name) {
@@ -152,11 +150,10 @@ std::string cable_commands(const std::vector<Host>& hosts) {
     text += fmt::format("link add {} type veth peer name eth0 netns {}\n", host.link, host.space);
     text += fmt::format("link set {} addrgenmode none\n", host.link);
     text += fmt::format("addr add {}/32 dev {}\n", kNextHop4, host.link);
-    text += fmt::format("-6 addr add {}/64 dev {} nodad\n", kNextHop6, host.link);
+    text += fmt::format("addr add {}/64 dev {} nodad\n", kNextHop6, host.link);
     text += fmt::format("link set {} up\n", host.link);
     for (const Address& address : host.addresses) {
-      text +=
-          fmt::format("{} route add {} dev {}\n", family(address), to_string(address), host.link);
+      text += fmt::format("route add {} dev {}\n", to_string(address), host.link);
     }
   }
   return text;
@@ -165,16 +162,14 @@ std::string cable_commands(const std::vector<Host>& hosts) {
 std::string host_commands(const Host& host) {
   std::string text = "link set lo up\nlink set eth0 addrgenmode none\n";
   for (const Address& address : host.addresses) {
-    text += fmt::format("{} addr add {} dev eth0{}\n", family(address), to_string(only(address)),
-                        address.v6 ? " nodad" : "");
+    text += fmt::format("addr add {} dev eth0{}\n", to_string(address), address.v6 ? " nodad" : "");
   }
   text += "link set eth0 up\n";
   for (const bool v6 : {false, true}) {
     const auto has = std::any_of(host.addresses.begin(), host.addresses.end(),
                                  [&](const Address& address) { return address.v6 == v6; });
     if (!has) continue;
-    text += fmt::format("{} route add default via {} dev eth0 onlink\n", v6 ? "-6" : "-4",
-                        v6 ? kNextHop6 : kNextHop4);
+    text += fmt::format("route add default via {} dev eth0 onlink\n", v6 ? kNextHop6 : kNextHop4);
   }
   return text;
 }
