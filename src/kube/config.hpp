@@ -12,12 +12,14 @@ namespace portcullis::kube {
 /// Where the API server is and who we are there.
 struct Config {
   net::Origin origin;
-  net::TlsOptions tls;
+  net::TlsOptions tls{};
   std::string ns = "default";
   Secret token{};  ///< a fixed token, or empty
-  std::string
-      token_file{};       ///< read again at least once a minute and after a 401; wins over `token`
-  std::string ca_file{};  ///< where `tls.ca_pem` came from, if from a file (for rotation)
+  /// Read again at least once a minute and after a 401; wins over `token`.
+  std::string token_file{};
+  std::string ca_file{};           ///< where `tls.ca_pem` came from, if from a file (for rotation)
+  std::string certificate_file{};  ///< likewise, the client certificate
+  std::string key_file{};          ///< and its key
 };
 
 /// `--kubeconfig`, else $KUBECONFIG (a list, first definition wins), else in-cluster, else
