@@ -28,6 +28,9 @@ class TokenProvider {
   /// a renewal for the same cause is less than ten seconds old: asking again would not help.
   Task<Result<Secret>> renew(Secret refused, Duration deadline);
 
+  /// The token in use, to keep it out of messages; may be empty.
+  const Secret& current() const { return value_; }
+
  private:
   bool usable() const { return !value_.empty() && clock_.boot_now() < ends_; }
   Task<Result<Done>> wait_for_exchange(Duration deadline);

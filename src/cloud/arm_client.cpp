@@ -1,0 +1,129 @@
+#include "cloud/arm_client.hpp"
+
+#include <set>
+
+#include "base/log.hpp"
+#include "cloud/arm_error.hpp"
+#include "cloud/excerpt.hpp"
+#include "cloud/json.hpp"
+
+namespace portcullis::cloud {
+
+std::string call_name(const net::Request& request) {
+  std::string_view path = request.target;
+  path = path.substr(0, path.find('?'));
+  const auto last = path.rfind('/');
+  const auto before =
+      last == 0 || last == std::string_view::npos ? last : path.rfind('/', last - 1);
+  return request.method + " " +
+         excerpt(before == std::string_view::npos ? path : path.substr(before + 1), 200);
+}
+
+Task<Result<net::Response>> ArmClient::call(net::Request request, Duration deadline) {
+  const BootTime end = clock_.boot_now() + deadline;
+  const auto slot = co_await slots_.take(request.method != "GET", deadline);
+  if (!slot) co_return fail(slot.error());
+  auto answer = co_await call_with_token(std::move(request), end);
+  slots_.give_back();
+  co_return answer;
+}
+
+Task<Result<net::Response>> ArmClient::get(std::string target, Duration deadline) {
+  net::Request request;
+  request.target = std::move(target);
+  co_return co_await call(std::move(request), deadline);
+}
+
+Task<Result<net::Response>> ArmClient::call_with_token(net::Request request, BootTime end) {
+  const std::string name = call_name(request);
+  auto token = co_await tokens_.token(end - clock_.boot_now());
+  if (!token) co_return fail(token.error());
+  auto answer = co_await exchange(request, *token, end);
+  if (answer && answer->status == 401) {
+    auto renewed = co_await tokens_.renew(*token, end - clock_.boot_now());
+    if (renewed) {
+      token = std::move(renewed);
+      answer = co_await exchange(std::move(request), *token, end);
+    } else if (renewed.error().kind != Error::Kind::unauthorized) {
+      co_return fail(renewed.error());
+    }
+  }
+  if (!answer) {
+    answer.error().message = name + ": " + answer.error().message;
+    co_return fail(answer.error());
+  }
+  if (answer->body.size() > body_limit) {
+    co_return fail(Error::Kind::malformed, name + ": the answer is larger than 16 MiB");
+  }
+  if (answer->status < 200 || answer->status > 299) {
+    co_return fail(classify_answer(*answer, name, *token, clock_.now()));
+  }
+  co_return answer;
+}
+
+Task<Result<net::Response>> ArmClient::exchange(net::Request request, Secret token, BootTime end) {
+  const BootTime begin = clock_.boot_now();
+  if (begin >= end) co_return fail(Error::Kind::timeout, "no time left to send it");
+  const std::string name = call_name(request);
+  request.headers.push_back({"Authorization", "Bearer " + token.reveal()});
+  request.headers.push_back({"Accept", "application/json"});
+  if (!request.body.empty()) request.headers.push_back({"Content-Type", "application/json"});
+  auto answer = co_await transport_.send(std::move(request), end - begin);
+  if (answer && origin_.scheme == "https") {
+    if (const auto date = parse_http_date(answer->header("Date").value_or(""))) {
+      clock_.observe(*date);
+    }
+  }
+  log::debug("cloud call", {{"call", name},
+                            {"status", answer ? answer->status : 0},
+                            {"error", answer ? "" : to_string(answer.error().kind)},
+                            {"milliseconds", (clock_.boot_now() - begin).count()}});
+  co_return answer;
+}
+
+Task<Result<Done>> ArmClient::read_pages(std::string target, PageReader read, Duration deadline) {
+  std::set<std::string> seen = {target};
+  while (true) {
+    const auto answer = co_await get(target, deadline);
+    if (!answer) co_return fail(answer.error());
+    const auto document = json::Document::parse(answer->body);
+    if (!document) co_return fail(document.error());
+    if (const auto done = read(document->root()); !done) co_return done;
+
+    const auto link = json::member(document->root(), "nextLink");
+    std::string_view next;
+    if (link && link->get(next) != simdjson::SUCCESS) {
+      co_return fail(Error::Kind::malformed, "a list's nextLink is no text");
+    }
+    if (next.empty()) co_return Done{};
+    const auto followed = follow(next);
+    if (!followed) co_return fail(followed.error());
+    target = *followed;
+    if (seen.size() == most_pages) {
+      co_return fail(Error::Kind::malformed, "a list has more than 1000 pages");
+    }
+    if (!seen.insert(target).second) {
+      co_return fail(Error::Kind::malformed, "a list's nextLink leads back to a page already read");
+    }
+  }
+}
+
+Error ArmClient::operation_error(json::Element status_body, const std::string& call,
+                                 const std::string& status) const {
+  return classify_operation(read_fault(status_body), call, status, tokens_.current());
+}
+
+Result<std::string> ArmClient::follow(std::string_view url) const {
+  constexpr std::size_t longest = 8u << 10;
+  const auto parsed = url.size() > longest ? std::nullopt : net::parse_url(url);
+  if (!parsed) {
+    return fail(Error::Kind::malformed, "the cloud gave a follow-up address that is none");
+  }
+  if (parsed->origin != origin_) {
+    return fail(Error::Kind::malformed, "the cloud gave a follow-up address at another server: " +
+                                            excerpt(net::to_string(parsed->origin), 200));
+  }
+  return parsed->target;
+}
+
+}  // namespace portcullis::cloud

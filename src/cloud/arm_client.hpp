@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "cloud/json.hpp"
+#include "cloud/pauses.hpp"
+#include "cloud/slots.hpp"
+#include "cloud/token_provider.hpp"
+#include "net/http.hpp"
+#include "net/url.hpp"
+
+namespace portcullis::cloud {
+
+/// Calls of one Azure Resource Manager: with the account's token, at most four at a time, writes
+/// first. One thread; what it is given must outlive it.
+class ArmClient {
+ public:
+  static constexpr std::size_t body_limit = 16u << 20;
+  static constexpr std::size_t most_pages = 1000;
+
+  ArmClient(net::Transport& transport, TokenProvider& tokens, Pauses& pauses, Clock& clock,
+            net::Origin origin)
+      : transport_(transport),
+        tokens_(tokens),
+        clock_(clock),
+        origin_(std::move(origin)),
+        slots_(pauses, 4) {}
+
+  /// One call; success is a status of 2xx, anything else an Error (see `classify_answer`).
+  /// `deadline` bounds queue, token and exchange together, so that no write goes out later. A 401
+  /// gets the request sent once more, with a renewed token; nothing else is retried. The server's
+  /// Date is told to the clock if TLS vouches for it.
+  Task<Result<net::Response>> call(net::Request request, Duration deadline);
+
+  Task<Result<net::Response>> get(std::string target, Duration deadline);
+
+  /// What is done with each page of a list; an error ends the reading.
+  using PageReader = std::function<Result<Done>(json::Element page)>;
+
+  /// Reads all pages, by `nextLink`. A link seen before, or more than `most_pages`, is `malformed`.
+  /// `deadline` is for each page.
+  Task<Result<Done>> read_pages(std::string target, PageReader read, Duration deadline);
+
+  /// Why an operation failed whose status says so.
+  Error operation_error(json::Element status_body, const std::string& call,
+                        const std::string& status) const;
+
+  /// The target to send for an address that the server gave (operation, location, next page): as
+  /// it is, for such addresses are signed; but only if it lies at the same origin. Otherwise
+  /// `malformed`, naming the host: no token goes there.
+  Result<std::string> follow(std::string_view url) const;
+
+ private:
+  Task<Result<net::Response>> call_with_token(net::Request request, BootTime end);
+  Task<Result<net::Response>> exchange(net::Request request, Secret token, BootTime end);
+
+  net::Transport& transport_;
+  TokenProvider& tokens_;
+  Clock& clock_;
+  net::Origin origin_;
+  Slots slots_;
+};
+
+/// "PUT securityRules/web": how messages and logs name a request; never its query.
+std::string call_name(const net::Request& request);
+
+}  // namespace portcullis::cloud

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cloud/arm_client.hpp"
+#include "cloud/azure_provider.hpp"
+#include "cloud/long_running.hpp"
+#include "cloud/machine_json.hpp"
+#include "cloud/pauses.hpp"
+#include "cloud/token_provider.hpp"
+#include "model/resource_id.hpp"
+
+namespace portcullis::cloud {
+
+/// The provider behind `make_azure_provider`.
+class Azure final : public AzureProvider {
+ public:
+  /// What was made beforehand, so that nothing can fail here.
+  struct Parts {
+    Clock& clock;
+    net::Origin origin;
+    std::unique_ptr<net::Transport> arm_transport;
+    std::unique_ptr<net::Transport> identity_transport;
+    std::unique_ptr<Pauses> pauses;
+    std::unique_ptr<Credential> credential;
+  };
+
+  Azure(Parts parts, AzureOptions options);
+
+  Task<Result<Done>> check() override;
+  Task<Result<model::VirtualMachine>> read_machine(std::string id) override;
+  Task<Result<model::SecurityGroup>> read_group(std::string id) override;
+  Task<Result<std::vector<model::SecurityGroup>>> list_groups(
+      std::vector<std::string> resource_groups) override;
+  Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule) override;
+  Task<Result<Done>> remove_rule(std::string group, std::string name) override;
+  void close() override;
+
+ private:
+  using SubnetGroups = std::map<std::string, std::optional<std::string>>;
+
+  Result<model::ResourceId> resource(std::string_view id, std::string_view type,
+                                     std::string_view child_type = "") const;
+  std::string target(const model::ResourceId& id, std::string_view child = "") const;
+
+  Task<Result<InterfaceDocument>> read_interface(std::string id, std::string machine_id);
+  Task<Result<std::vector<InterfaceDocument>>> read_interfaces(std::vector<std::string> ids,
+                                                               std::string machine_id);
+  Task<Result<std::optional<std::string>>> read_subnet(std::string id);
+  Task<Result<SubnetGroups>> read_subnets(std::vector<std::string> ids);
+  Task<Result<std::string>> read_public(std::string id);
+  Task<void> add_public_addresses(std::vector<std::string> ids, model::VirtualMachine& machine);
+  Task<Result<std::vector<model::SecurityGroup>>> list_group(std::string resource_group);
+  Task<Result<Done>> write(net::Request request);
+  Task<Result<Done>> judge_missing(std::string group, std::string name, Error missing);
+
+  Parts parts_;
+  AzureOptions options_;
+  TokenProvider tokens_;
+  ArmClient arm_;
+  bool may_read_public_addresses_;
+};
+
+}  // namespace portcullis::cloud
