@@ -70,7 +70,7 @@ def _wait(check: Any, timeout: float, what: str, last: Any) -> None:
 
 
 def _has_condition(thing: dict[str, Any], kind: str) -> bool:
-    conditions = thing.get("status", {}).get("conditions", [])
+    conditions = thing.get("status", {}).get("conditions") or []  # null until the server has looked at it
     return any(condition["type"] == kind and condition["status"] == "True" for condition in conditions)
 
 
