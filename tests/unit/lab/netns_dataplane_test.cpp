@@ -1,7 +1,5 @@
 #include "lab/netns_dataplane.hpp"
 
-#include <netinet/in.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,10 +13,10 @@
 
 #include "lab/judge.hpp"
 #include "lab/netns_listeners.hpp"
-#include "lab/netns_prefix.hpp"
 #include "lab/netns_process.hpp"
 #include "lab/netns_space.hpp"
 #include "lab/netns_topology.hpp"
+#include "unit/lab/netns_probes.hpp"
 #include "unit/lab/netns_worlds.hpp"
 
 namespace portcullis::lab::netns {
@@ -26,85 +24,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPatient{5000};  ///< for what must happen: ends as soon as it does
-constexpr milliseconds kDropped{300};   ///< how long nothing must happen
-
-struct Endpoint {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-Endpoint endpoint(const std::string& text, std::uint16_t port) {
-  const auto address = parse_address(text).value();
-  Endpoint made;
-  if (address.v6) {
-    sockaddr_in6 six{};
-    six.sin6_family = AF_INET6;
-    six.sin6_port = htons(port);
-    std::memcpy(&six.sin6_addr, address.bytes.data(), 16);
-    std::memcpy(&made.storage, &six, sizeof six);
-    made.size = sizeof six;
-  } else {
-    sockaddr_in four{};
-    four.sin_family = AF_INET;
-    four.sin_port = htons(port);
-    std::memcpy(&four.sin_addr, address.bytes.data(), 4);
-    std::memcpy(&made.storage, &four, sizeof four);
-    made.size = sizeof four;
-  }
-  return made;
-}
-
-bool wait_for(int socket, short events, milliseconds patience) {
-  pollfd waiting{.fd = socket, .events = events, .revents = 0};
-  return poll(&waiting, 1, static_cast<int>(patience.count())) == 1;
-}
-
-/// What came of an attempt to connect from a namespace.
-struct Attempt {
-  FileDescriptor socket;
-  int error = 0;  ///< ETIMEDOUT when nobody answered
-};
-
-Attempt connect_from(const std::string& space, const std::string& to, std::uint16_t port,
-                     milliseconds patience, const std::string& from = "") {
-  Attempt attempt;
-  const auto made = in_space(space, [&]() -> Result<Done> {
-    const Endpoint target = endpoint(to, port);
-    FileDescriptor file(
-        socket(target.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!from.empty()) {
-      const Endpoint own = endpoint(from, 0);
-      if (bind(file.get(), own.get(), own.size) != 0) {
-        return fail(Error::Kind::invalid, std::string("bind: ") + std::strerror(errno));
-      }
-    }
-    if (connect(file.get(), target.get(), target.size) != 0 && errno != EINPROGRESS) {
-      attempt.error = errno;
-    } else if (!wait_for(file.get(), POLLOUT, patience)) {
-      attempt.error = ETIMEDOUT;
-    } else {
-      socklen_t size = sizeof attempt.error;
-      getsockopt(file.get(), SOL_SOCKET, SO_ERROR, &attempt.error, &size);
-    }
-    attempt.socket = std::move(file);
-    return Done{};
-  });
-  if (!made) throw std::runtime_error(made.error().message);
-  return attempt;
-}
-
-std::string read_line(const Attempt& attempt, milliseconds patience = kPatient) {
-  std::string line;
-  while (line.empty() || line.back() != '\n') {
-    if (!wait_for(attempt.socket.get(), POLLIN, patience)) return line + "(nothing more)";
-    char letter = 0;
-    if (recv(attempt.socket.get(), &letter, 1, 0) != 1) return line + "(closed)";
-    line += letter;
-  }
-  return line;
-}
+constexpr milliseconds kDropped{300};  ///< how long nothing must happen
 
 std::vector<std::string> spaces_of_lab(const std::string& name) {
   auto spaces = list_spaces();
