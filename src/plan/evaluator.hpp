@@ -23,14 +23,14 @@ using FilterPath = std::vector<Filter>;
 struct Inbound {
   model::Prefix destination;                      ///< a private address
   std::vector<std::string> application_groups{};  ///< of its interface; lower case
-  model::PortRange ports;
+  model::PortRange ports{};
   model::Protocol protocol = model::Protocol::tcp;  ///< tcp, udp, or any: both
 };
 
 /// A rule (or a group that could not be read: `rule` is empty) that decides about some sources.
 struct Blame {
-  std::string group;  ///< id; empty with `rule`: no group stands on the path
-  std::string rule;
+  std::string group{};  ///< id; empty with `rule`: no group stands on the path
+  std::string rule{};
   int priority = 0;
   model::Access access = model::Access::allow;
   model::PrefixSet sources{};        ///< about whom; all, where it cannot be told

@@ -61,9 +61,9 @@ std::string describe(const OwnMark& mark);
 std::string owner_of(std::string_view account, std::string_view name_space,
                      std::string_view policy);
 
-/// The rule in a form that lets nobody in and shuts nobody out (Deny from 192.0.2.1/32, a
-/// documentation address): for a rule that the cloud does not let us delete. Keeps name, mark,
-/// priority and destination, so that it is ours as before.
+/// The rule in a form that lets nobody in and shuts nobody out (Deny from 192.0.2.1/32 or
+/// 2001:db8::1/128, documentation addresses): for a rule that the cloud does not let us delete.
+/// Keeps name, mark, priority and destination, so that it is ours as before.
 model::SecurityRule make_inert(model::SecurityRule rule);
 
 /// Whether the rule is in that form.

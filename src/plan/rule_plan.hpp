@@ -27,8 +27,8 @@ struct Change {
   enum class Kind { put, remove };
   Kind kind = Kind::put;
   ChangeClass change_class = ChangeClass::close;
-  model::SecurityRule rule;           ///< put: as it shall be; remove: as it was read
-  std::string reason;                 ///< why, for log and dry run: "end of the last grant"
+  model::SecurityRule rule{};         ///< put: as it shall be; remove: as it was read
+  std::string reason{};               ///< why, for log and dry run: "end of the last grant"
   std::vector<std::string> grants{};  ///< uids of live grants the rule is for; sorted
   std::string owner{};                ///< of a lock or keep
 };
@@ -49,7 +49,7 @@ struct Problem {
   ProblemKind kind = ProblemKind::no_free_priority;
   std::string rule{};
   int priority = 0;                   ///< of the rule if it exists, else 0
-  std::string message;                ///< one sentence for people
+  std::string message{};              ///< one sentence for people
   std::vector<std::string> grants{};  ///< uids that stay shut because of it; sorted
   std::string owner{};
   std::optional<TimePoint> until{};  ///< of an open rule, ours or another instance's
@@ -57,8 +57,8 @@ struct Problem {
 
 /// A rule of ours as it shall stand when the plan is carried out.
 struct WantedRule {
-  model::SecurityRule rule;
-  OwnMark mark;
+  model::SecurityRule rule{};
+  OwnMark mark{};
   std::vector<std::string> grants{};
 };
 
@@ -67,7 +67,9 @@ struct RulePlan {
   /// plan again from a fresh read: a later change may rely on an earlier one.
   std::vector<Change> changes{};
   std::vector<Problem> problems{};
-  /// What of the wants will stand, by priority; what had to be left out is among the problems.
+  /// The allows and locks that stand rightly when the plan is carried out, by priority: what is
+  /// wanted and could be placed, and open rules left because not everything is known (they have no
+  /// grants).
   std::vector<WantedRule> wanted{};
   /// When the answer changes although no input does: the next start or end.
   std::optional<TimePoint> next_change{};
