@@ -1,0 +1,194 @@
+#include "api/encode.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "api/status_hash.hpp"
+
+namespace portcullis::api {
+namespace {
+
+using nlohmann::json;
+
+// Messages are bounded by the CRDs; what a cloud answered can be long.
+constexpr std::size_t message_limit = 1024;
+
+std::string bounded(const std::string& text) {
+  if (text.size() <= message_limit) return text;
+  std::size_t cut = message_limit - 3;
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
+  return text.substr(0, cut) + "...";
+}
+
+json conditions_json(const std::vector<model::Condition>& conditions, const model::Meta& meta,
+                     const model::SeenStatus& seen, TimePoint now) {
+  json out = json::array();
+  for (const auto& condition : conditions) {
+    const auto before =
+        std::ranges::find(seen.changes, condition.type, &model::SeenStatus::Change::type);
+    const bool unchanged = before != seen.changes.end() && before->status == condition.status;
+    out.push_back({{"type", condition.type},
+                   {"status", model::to_string(condition.status)},
+                   {"reason", condition.reason},
+                   {"message", bounded(condition.message)},
+                   {"observedGeneration", meta.generation},
+                   {"lastTransitionTime", format_rfc3339(unchanged ? before->changed : now)}});
+  }
+  return out;
+}
+
+void put_time(json& object, const char* field, const std::optional<TimePoint>& time) {
+  if (time) object[field] = format_rfc3339(*time);
+}
+
+void put_text(json& object, const char* field, const std::string& text) {
+  if (!text.empty()) object[field] = text;
+}
+
+json ports_json(const std::vector<model::PortSelection>& ports) {
+  json out = json::array();
+  for (const auto& port : ports) {
+    json one = {{"port", port.range.first}, {"protocol", model::to_string(port.protocol)}};
+    if (port.range.last != port.range.first) one["endPort"] = port.range.last;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+// Whatever the schema allows in a status: what is not written now must not stay from before.
+constexpr std::array<std::string_view, 17> status_fields = {
+    "observedGeneration", "state",    "message", "conditions", "verdict", "grantedAt", "startsAt",
+    "expiresAt",          "openedAt", "endedAt", "closedAt",   "rules",   "targets",   "summary",
+    "activeGrants",       "slots",    "guards"};
+
+}  // namespace
+
+json to_json(const model::RequestStatus& status, const model::Meta& meta,
+             const model::SeenStatus& seen, TimePoint now) {
+  json out = {{"observedGeneration", meta.generation},
+              {"state", status.state},
+              {"message", bounded(status.message)},
+              {"conditions", conditions_json(status.conditions, meta, seen, now)}};
+  if (!status.verdict_name.empty()) {
+    out["verdict"] = {{"name", status.verdict_name},
+                      {"outcome", status.verdict_outcome},
+                      {"reason", status.verdict_reason}};
+  }
+  put_time(out, "grantedAt", status.granted_at);
+  put_time(out, "startsAt", status.starts_at);
+  put_time(out, "expiresAt", status.expires_at);
+  put_time(out, "openedAt", status.opened_at);
+  put_time(out, "endedAt", status.ended_at);
+  put_time(out, "closedAt", status.closed_at);
+  for (const auto& rule : status.rules) {
+    out["rules"].push_back(
+        {{"group", rule.group}, {"name", rule.name}, {"priority", rule.priority}});
+  }
+  for (const auto& target : status.targets) {
+    out["targets"].push_back({{"resourceID", target.resource_id}, {"addresses", target.addresses}});
+  }
+  return out;
+}
+
+json to_json(const model::PolicyStatus& status, const model::Meta& meta,
+             const model::SeenStatus& seen, TimePoint now) {
+  json out = {{"observedGeneration", meta.generation},
+              {"summary", status.summary},
+              {"activeGrants", status.active_grants},
+              {"conditions", conditions_json(status.conditions, meta, seen, now)}};
+  for (const auto& target : status.targets) {
+    json one = {{"resourceID", target.resource_id}, {"state", target.state}};
+    put_text(one, "vmID", target.vm_id);
+    put_text(one, "message", bounded(target.message));
+    if (!target.addresses.empty()) one["addresses"] = target.addresses;
+    if (!target.groups.empty()) one["groups"] = target.groups;
+    for (const auto& cut : target.cut) {
+      one["cut"].push_back({{"port", cut.ports},
+                            {"protocol", cut.protocol},
+                            {"sources", cut.sources},
+                            {"rule", cut.rule}});
+    }
+    out["targets"].push_back(std::move(one));
+  }
+  return out;
+}
+
+json to_json(const model::AccountStatus& status, const model::Meta& meta,
+             const model::SeenStatus& seen, TimePoint now) {
+  return {{"observedGeneration", meta.generation},
+          {"conditions", conditions_json(status.conditions, meta, seen, now)}};
+}
+
+std::optional<json> status_patch(const json& status, const model::Meta& meta,
+                                 const model::SeenStatus& seen) {
+  if (status_hash(status) == seen.hash) return std::nullopt;
+  json full = status;
+  for (const std::string_view field : status_fields) {
+    if (!full.contains(field)) full[std::string(field)] = nullptr;
+  }
+  return json{{"metadata", {{"resourceVersion", meta.resource_version}}}, {"status", full}};
+}
+
+json to_json(const model::AccessVerdict& verdict) {
+  json spec = {{"by", verdict.by},
+               {"outcome", verdict.granted ? "Granted" : "Refused"},
+               {"reason", verdict.reason},
+               {"message", bounded(verdict.message)},
+               {"requestRef", {{"name", verdict.request_name}, {"uid", verdict.request_uid}}}};
+  put_text(spec, "requester", verdict.requester);
+  if (!verdict.policy_uid.empty()) {
+    spec["policy"] = {{"name", verdict.policy_name},
+                      {"uid", verdict.policy_uid},
+                      {"generation", verdict.policy_generation}};
+  }
+  put_text(spec, "retainFor", verdict.retain_for);
+  if (verdict.granted) {
+    for (const auto& target : verdict.targets) {
+      spec["targets"].push_back({{"resourceID", target.resource_id}, {"vmID", target.vm_id}});
+    }
+    spec["ports"] = ports_json(verdict.ports);
+    for (const auto& source : verdict.sources) spec["sources"].push_back(to_string(source));
+    spec["duration"] = format_duration(verdict.duration);
+    put_time(spec, "startAt", verdict.start_at);
+  }
+  return {{"apiVersion", std::string(group) + "/" + version},
+          {"kind", "AccessVerdict"},
+          {"metadata", {{"name", verdict.meta.name}, {"namespace", verdict.meta.ns}}},
+          {"spec", spec}};
+}
+
+json end_patch(const model::AccessVerdict& verdict, const model::AccessVerdict::End& end) {
+  json ended = {{"at", format_rfc3339(end.at)}, {"reason", end.reason}};
+  put_text(ended, "by", end.by);
+  put_text(ended, "message", bounded(end.message));
+  return {{"metadata", {{"resourceVersion", verdict.meta.resource_version}}},
+          {"spec", {{"ended", ended}}}};
+}
+
+json add_finalizer_patch(const model::Meta& meta) {
+  json patch = json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", meta.uid}}});
+  if (meta.finalizers.empty()) {
+    patch.push_back({{"op", "add"},
+                     {"path", "/metadata/finalizers"},
+                     {"value", json::array({model::finalizer})}});
+    // Adding a list would replace one that appeared meanwhile.
+    patch.push_back(
+        {{"op", "test"}, {"path", "/metadata/resourceVersion"}, {"value", meta.resource_version}});
+  } else {
+    patch.push_back(
+        {{"op", "add"}, {"path", "/metadata/finalizers/-"}, {"value", model::finalizer}});
+  }
+  return patch;
+}
+
+json remove_finalizer_patch(const model::Meta& meta) {
+  const auto place = std::ranges::find(meta.finalizers, model::finalizer);
+  const std::string path =
+      "/metadata/finalizers/" + std::to_string(place - meta.finalizers.begin());
+  return json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", meta.uid}},
+                      {{"op", "test"}, {"path", path}, {"value", model::finalizer}},
+                      {{"op", "remove"}, {"path", path}}});
+}
+
+}  // namespace portcullis::api

@@ -1,0 +1,154 @@
+#include "controllers/account_reconciler.hpp"
+
+#include <algorithm>
+
+#include "controllers/resources.hpp"
+#include "controllers/status_writer.hpp"
+#include "model/resource_id.hpp"
+#include "plan/reasons.hpp"
+#include "plan/rule_codec.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+// Rules that nobody remembers are found by then.
+constexpr Duration list_again = std::chrono::minutes(5);
+
+}  // namespace
+
+AccountReconciler::AccountReconciler(World& world, kube::Client& client, kube::EventSender& events)
+    : world_(world), client_(client), events_(events) {}
+
+Task<Result<runtime::Next>> AccountReconciler::reconcile(std::string key) {
+  const Pointer account = world_.stores.accounts.find(key);
+  if (!account) {
+    world_.account_views.erase(key);
+    co_return runtime::Next{};
+  }
+  const bool ours = account->meta.has_finalizer(model::finalizer);
+  if (account->meta.deleting && !ours) co_return runtime::Next{};
+  if (!account->meta.deleting && !ours) {
+    const auto added = co_await add_finalizer(client_, accounts, account->meta);
+    if (!added) co_return fail(added.error());
+    co_return runtime::Next{};
+  }
+
+  const auto listed = co_await list_groups(account);
+  AccountView& view = world_.account_views[key];
+  const bool changed = view.error.has_value() == listed.has_value() || !view.listed;
+  if (listed) {
+    view.listed = true;
+    view.error.reset();
+  } else {
+    view.error = listed.error();
+  }
+  // What policies and requests say depends on it.
+  if (changed) {
+    for (const auto& [name, policy] : world_.stores.policies.all()) {
+      if (policy->account == key) world_.policy_queue.add(name);
+    }
+  }
+  if (!listed) {
+    const auto reported =
+        co_await report(account, false, plan::reason::credential_failed, listed.error().message);
+    if (!reported) co_return fail(reported.error());
+    co_return fail(listed.error());
+  }
+  if (account->meta.deleting) {
+    if (const std::string left = what_is_left(*account); !left.empty()) {
+      const auto reported = co_await report(account, false, plan::reason::in_use, left);
+      if (!reported) co_return fail(reported.error());
+      co_return runtime::Next{.at = world_.clock.now() + std::chrono::seconds(5)};
+    }
+    const auto removed = co_await remove_finalizer(client_, accounts, account->meta);
+    if (!removed) co_return fail(removed.error());
+    co_return runtime::Next{};
+  }
+  const auto reported =
+      co_await report(account, true, plan::reason::ready,
+                      "subscription " + account->subscription + " can be read, " +
+                          std::to_string(world_.groups.size()) + " NSG(s) are known");
+  if (!reported) co_return fail(reported.error());
+  co_return runtime::Next{.at = world_.clock.now() + list_again};
+}
+
+Task<Result<Done>> AccountReconciler::list_groups(Pointer account) {
+  const auto provider = world_.provider_of(*account);
+  if (!provider) co_return fail(provider.error());
+  const auto checked = co_await (*provider)->check();
+  if (!checked) co_return fail(checked.error());
+  auto scope = model::network_scope(*account);
+  // "*" is the whole subscription, which a list of no names means.
+  if (std::ranges::find(scope, "*") != scope.end()) scope.clear();
+  const auto groups = co_await (*provider)->list_groups(scope);
+  if (!groups) co_return fail(groups.error());
+  const TimePoint now = world_.clock.now();
+  for (const auto& group : *groups) {
+    bool overdue = false;
+    bool ours = false;
+    for (const auto& rule : group.rules) {
+      const auto mark = plan::read_mark(rule, world_.instance);
+      const auto* own = std::get_if<plan::OwnMark>(&mark);
+      ours = ours || own != nullptr;
+      overdue = overdue || (own != nullptr && own->expired(now));
+    }
+    const auto known = world_.groups.find(model::resource_key(group.id));
+    const bool passed = known != world_.groups.end() && known->second.passed;
+    // A list never says that something is gone; it only finds what has to be looked at.
+    if (ours && (overdue || !passed)) {
+      world_.mark_group(group.id, overdue ? runtime::Workqueue::Urgency::closing
+                                          : runtime::Workqueue::Urgency::normal);
+    }
+  }
+  co_return Done{};
+}
+
+std::string AccountReconciler::what_is_left(const model::CloudAccount& account) const {
+  for (const auto& [key, policy] : world_.stores.policies.all()) {
+    if (policy->account == account.meta.name) {
+      return "JitPolicy \"" + key + "\" refers to it; delete that first";
+    }
+  }
+  for (const auto& [key, group] : world_.groups) {
+    const auto* owner = world_.account_of(group.id);
+    if (owner == nullptr || owner->meta.uid != account.meta.uid || !group.group) continue;
+    for (const auto& rule : group.group->rules) {
+      const auto mark = plan::read_mark(rule, world_.instance);
+      const auto* own = std::get_if<plan::OwnMark>(&mark);
+      if (own != nullptr && !plan::is_inert(rule)) {
+        return "rule \"" + rule.name + "\" is left in NSG \"" + group.id +
+               "\"; a lock of a policy deleted with KeepLocks has to be removed by hand";
+      }
+    }
+  }
+  return "";
+}
+
+Task<Result<Done>> AccountReconciler::report(Pointer account, bool ready, std::string reason,
+                                             std::string message) {
+  model::AccountStatus status;
+  status.conditions.push_back({.type = "Ready",
+                               .status = ready ? model::Truth::yes : model::Truth::no,
+                               .reason = reason,
+                               .message = message});
+  const auto json = api::to_json(status, account->meta, account->status, world_.clock.now());
+  const auto before =
+      std::ranges::find(account->status.changes, "Ready", &model::SeenStatus::Change::type);
+  const bool known = before != account->status.changes.end();
+  const bool turned = !known || before->status != status.conditions.front().status;
+  const auto written =
+      co_await write_status(client_, accounts, account->meta, account->status, json);
+  if (!written) co_return fail(written.error());
+  if (*written && turned) {
+    announce(events_, {.resource = accounts,
+                       .meta = account->meta,
+                       .from = known ? std::string("Ready=") + to_string(before->status) : "New",
+                       .to = ready ? "Ready=True" : "Ready=False",
+                       .reason = reason,
+                       .message = message,
+                       .warning = !ready});
+  }
+  co_return Done{};
+}
+
+}  // namespace portcullis::controllers

@@ -1,0 +1,230 @@
+#include "controllers/evidence.hpp"
+
+#include <algorithm>
+
+#include "model/resource_id.hpp"
+#include "plan/reasons.hpp"
+#include "plan/words.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+using model::resource_key;
+
+std::string short_name(const std::string& id) {
+  const auto parsed = model::parse_resource_id(id);
+  return parsed ? parsed->name : id;
+}
+
+/// Keys of the groups in which rules for this grant may be: those it had rules in, those on its
+/// ways now, and any with an open rule of ours for one of its sources.
+std::set<std::string> groups_of(const World& world, const model::AccessVerdict& verdict) {
+  std::set<std::string> keys;
+  if (const auto known = world.touched.find(verdict.meta.uid); known != world.touched.end()) {
+    keys = known->second;
+  }
+  for (const auto& target : verdict.targets) {
+    for (const auto& id : world.groups_before(target.resource_id)) keys.insert(resource_key(id));
+  }
+  const auto sources = model::PrefixSet::of(verdict.sources);
+  for (const auto& [key, view] : world.groups) {
+    if (!view.group) continue;
+    for (const auto& rule : view.group->rules) {
+      const auto mark = plan::read_mark(rule, world.instance);
+      const auto* own = std::get_if<plan::OwnMark>(&mark);
+      if (own == nullptr || own->kind != plan::RuleKind::open || plan::is_inert(rule)) continue;
+      if (!model::PrefixSet::of(rule.source.prefixes).intersect(sources).empty()) keys.insert(key);
+    }
+  }
+  return keys;
+}
+
+void add_rules(const World& world, const model::AccessVerdict& verdict, plan::Evidence& evidence) {
+  for (const auto& key : groups_of(world, verdict)) {
+    const auto view = world.groups.find(key);
+    if (view == world.groups.end()) continue;
+    for (const auto& wanted : view->second.plan.wanted) {
+      if (std::ranges::find(wanted.grants, verdict.meta.uid) == wanted.grants.end()) continue;
+      evidence.rules.push_back(
+          {.group = view->second.id, .name = wanted.rule.name, .priority = wanted.rule.priority});
+    }
+  }
+}
+
+/// What keeps a group from being as it should, in the words of a condition.
+bool explain_group(const World& world, const model::AccessVerdict& verdict, const std::string& id,
+                   plan::Evidence& evidence) {
+  const auto view = world.groups.find(resource_key(id));
+  if (view == world.groups.end() || !view->second.passed) {
+    evidence.reason = plan::reason::opening;
+    evidence.message = "NSG \"" + short_name(id) + "\" is being read";
+    return true;
+  }
+  for (const auto& problem : view->second.plan.problems) {
+    if (std::ranges::find(problem.grants, verdict.meta.uid) == problem.grants.end()) continue;
+    evidence.reason = to_string(problem.kind);
+    evidence.message = problem.message;
+    return true;
+  }
+  if (view->second.error) {
+    evidence.reason = plan::reason::cloud_error;
+    evidence.message = "NSG \"" + short_name(id) + "\": " + view->second.error->message;
+    return true;
+  }
+  if (!view->second.plan.in_sync()) {
+    evidence.reason = plan::reason::opening;
+    evidence.message = "the rules in NSG \"" + short_name(id) + "\" are being written";
+    return true;
+  }
+  return false;
+}
+
+/// False as soon as one way of one port is not proven open; says why.
+bool prove_way(const World& world, const model::AccessVerdict& verdict,
+               const model::NetworkPath& way, plan::Evidence& evidence) {
+  const plan::FilterPath path = world.filters(way);
+  const auto sources = model::PrefixSet::of(verdict.sources).of_family(way.address.family);
+  for (const auto& port : verdict.ports) {
+    const auto proof = plan::prove_open(path,
+                                        {.destination = way.address,
+                                         .application_groups = way.application_groups,
+                                         .ports = port.range,
+                                         .protocol = port.protocol},
+                                        sources);
+    if (proof.open()) continue;
+    for (const auto& filter : path) {
+      if (explain_group(world, verdict, filter.id, evidence)) return false;
+    }
+    const bool shadowed = proof.verdict == plan::OpenProof::Verdict::shadowed;
+    evidence.reason = shadowed ? plan::reason::shadowed : plan::reason::unproven;
+    evidence.message =
+        to_string(way.address) + " port " + plan::words(port) + " is not proven open";
+    if (!proof.blames.empty()) {
+      const auto& blame = proof.blames.front();
+      evidence.message += ": rule \"" + blame.rule + "\" (priority " +
+                          std::to_string(blame.priority) + ") in \"" + short_name(blame.group) +
+                          "\" denies it; remove it or give it a higher number";
+    }
+    return false;
+  }
+  return true;
+}
+
+void prove_open_everywhere(const World& world, const model::AccessVerdict& verdict,
+                           plan::Evidence& evidence) {
+  bool all = true;
+  const auto sources = model::PrefixSet::of(verdict.sources);
+  for (const auto& target : verdict.targets) {
+    const auto view = world.machines.find(resource_key(target.resource_id));
+    if (view == world.machines.end() || !view->second.machine) {
+      evidence.reason = plan::reason::opening;
+      evidence.message = "machine " + target.resource_id + " is being read";
+      if (view != world.machines.end() && view->second.error) {
+        evidence.reason = plan::reason::cloud_error;
+        evidence.message = view->second.error->message;
+      }
+      all = false;
+      continue;
+    }
+    if (view->second.machine->vm_id != target.vm_id) {
+      evidence.reason = plan::reason::target_changed;
+      evidence.message = "machine " + view->second.machine->name +
+                         " is another one than was granted (its vmId changed)";
+      all = false;
+      continue;
+    }
+    model::RequestStatus::Target shown{.resource_id = view->second.machine->id, .addresses = {}};
+    for (const auto& way : view->second.machine->paths) {
+      if (sources.of_family(way.address.family).empty()) continue;
+      const std::string address = to_string(way.address);
+      const std::string bare = address.substr(0, address.find('/'));
+      shown.addresses.push_back(way.public_address.empty() ? bare : way.public_address);
+      if (all) all = prove_way(world, verdict, way, evidence);
+    }
+    all = all && !shown.addresses.empty();
+    evidence.targets.push_back(std::move(shown));
+  }
+  evidence.open = all && !verdict.targets.empty();
+}
+
+}  // namespace
+
+plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& verdict,
+                               std::optional<TimePoint> ended_at) {
+  plan::Evidence evidence;
+  prove_open_everywhere(world, verdict, evidence);
+  add_rules(world, verdict, evidence);
+  if (!ended_at) return evidence;
+
+  evidence.open = false;
+  evidence.reason.clear();
+  evidence.message.clear();
+  for (const auto& target : verdict.targets) {
+    const auto* account = world.account_of(target.resource_id);
+    if (account != nullptr && !world.swept(account->meta.name)) {
+      evidence.message = "the groups of the account have not all been read yet";
+      return evidence;
+    }
+  }
+  for (const auto& key : groups_of(world, verdict)) {
+    const auto view = world.groups.find(key);
+    if (view == world.groups.end()) continue;
+    if (view->second.gone) continue;
+    if (view->second.read_at < *ended_at || !view->second.plan.nothing_to_close() ||
+        !view->second.passed) {
+      evidence.message = "NSG \"" + short_name(view->second.id) + "\"" +
+                         (view->second.error ? ": " + view->second.error->message
+                                             : std::string(" is being closed"));
+      return evidence;
+    }
+  }
+  evidence.closed = true;
+  evidence.rules.clear();
+  return evidence;
+}
+
+std::vector<std::string> groups_to_read(const World& world, const model::AccessVerdict& verdict,
+                                        TimePoint ended_at) {
+  std::vector<std::string> ids;
+  for (const auto& key : groups_of(world, verdict)) {
+    const auto view = world.groups.find(key);
+    if (view != world.groups.end() && view->second.read_at < ended_at) {
+      ids.push_back(view->second.id);
+    }
+  }
+  return ids;
+}
+
+std::optional<std::string> blocked_out_of_scope(const World& world,
+                                                const model::CloudAccount& account,
+                                                const model::AccessRequest& request,
+                                                const std::vector<std::string>& machine_ids) {
+  const auto sources = model::PrefixSet::of(request.sources);
+  for (const auto& id : machine_ids) {
+    const auto view = world.machines.find(resource_key(id));
+    if (view == world.machines.end() || !view->second.machine) continue;
+    for (const auto& way : view->second.machine->paths) {
+      if (sources.of_family(way.address.family).empty()) continue;
+      for (const auto& filter : world.filters(way)) {
+        const auto group = model::parse_resource_id(filter.id);
+        if (group && model::may_write(account, group->resource_group)) continue;
+        for (const auto& port : request.ports) {
+          const auto proof = plan::prove_open({filter},
+                                              {.destination = way.address,
+                                               .application_groups = way.application_groups,
+                                               .ports = port.range,
+                                               .protocol = port.protocol},
+                                              sources.of_family(way.address.family));
+          if (proof.open()) continue;
+          return "NSG \"" + short_name(filter.id) + "\" on the way to " + to_string(way.address) +
+                 " does not let " + plan::list_prefixes(request.sources) + " through to port " +
+                 plan::words(port) +
+                 ", and the account may not write it (spec.networkResourceGroups)";
+        }
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace portcullis::controllers

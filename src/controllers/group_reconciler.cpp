@@ -1,0 +1,205 @@
+#include "controllers/group_reconciler.hpp"
+
+#include <algorithm>
+
+#include "api/decode.hpp"
+#include "base/log.hpp"
+#include "controllers/group_wants.hpp"
+#include "controllers/resources.hpp"
+#include "model/resource_id.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+// How long a reading of a group is believed: an edit by somebody else is seen by then.
+constexpr Duration read_again_open = std::chrono::seconds(60);
+constexpr Duration read_again_idle = std::chrono::minutes(5);
+
+bool has_open_rules(const plan::RulePlan& plan) {
+  return std::ranges::any_of(plan.wanted, [](const plan::WantedRule& wanted) {
+    return wanted.mark.kind == plan::RuleKind::open;
+  });
+}
+
+bool is_opening(const plan::Change& change) {
+  return change.change_class == plan::ChangeClass::open;
+}
+
+}  // namespace
+
+GroupReconciler::GroupReconciler(World& world, kube::Client& client, MayWrite may_write)
+    : world_(world), client_(client), may_write_(std::move(may_write)) {}
+
+Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
+  const auto known = world_.groups.find(key);
+  if (known == world_.groups.end()) co_return runtime::Next{};
+  const auto* account = world_.account_of(known->second.id);
+  if (account == nullptr) co_return runtime::Next{};
+  const auto provider = world_.provider_of(*account);
+  if (!provider) {
+    world_.groups[key].error = provider.error();
+    co_return fail(provider.error());
+  }
+
+  auto outcome = co_await read(*provider, key);
+  if (outcome && world_.groups[key].group) {
+    const auto changes = world_.groups[key].plan.changes;
+    if (!changes.empty()) {
+      outcome = co_await carry_out(*provider, key, changes);
+      // What the calls answered proves nothing: only what a new reading shows does.
+      const auto read_back = co_await read(*provider, key);
+      if (outcome && !read_back) outcome = fail(read_back.error());
+    }
+  }
+
+  GroupView& view = world_.groups[key];
+  if (outcome) {
+    view.error.reset();
+  } else {
+    view.error = outcome.error();
+  }
+  const bool first_pass = !std::exchange(view.passed, true);
+  world_.group_changed(key);
+  if (first_pass) {
+    // Openings wait until every group has been looked at once; this may have been the last.
+    for (const auto& [other, state] : world_.groups) {
+      if (other != key && state.passed) world_.group_queue.add(other);
+    }
+  }
+  if (!outcome) co_return fail(outcome.error());
+  if (view.gone) co_return runtime::Next{.at = world_.clock.now() + read_again_idle};
+
+  TimePoint next =
+      world_.clock.now() + (has_open_rules(view.plan) ? read_again_open : read_again_idle);
+  if (view.plan.next_change) next = std::min(next, *view.plan.next_change);
+  co_return runtime::Next{.at = next};
+}
+
+Task<Result<Done>> GroupReconciler::read(cloud::Provider* provider, std::string key) {
+  const std::string id = world_.groups[key].id;
+  auto read = co_await provider->read_group(id);
+  GroupView& view = world_.groups[key];
+  if (!read && read.error().kind == Error::Kind::not_found) {
+    // One 404 may be a moment of the cloud's; the second, a pass later, is believed.
+    const bool second = view.error && view.error->kind == Error::Kind::not_found;
+    if (second) {
+      view.gone = true;
+      view.group.reset();
+      view.plan = {};
+      view.read_at = world_.clock.now();
+      co_return Done{};
+    }
+    Error error = read.error();
+    error.retry_after = std::chrono::seconds(5);
+    co_return fail(std::move(error));
+  }
+  if (!read) co_return fail(read.error());
+  view.gone = false;
+  view.group = std::move(*read);
+  view.read_at = world_.clock.now();
+  replan(key);
+  co_return Done{};
+}
+
+void GroupReconciler::replan(const std::string& key) {
+  GroupView& view = world_.groups[key];
+  const auto* account = world_.account_of(view.id);
+  const auto id = model::parse_resource_id(view.id);
+  if (account == nullptr || !id || !view.group) return;
+  const auto desired = gather_wants(world_, *account, key, may_write_());
+  view.plan = plan::plan_rules(desired, *view.group, world_.clock.now());
+  // Outside its scope the account may look, and close what is its own, but never add.
+  if (!model::may_write(*account, id->resource_group)) {
+    std::erase_if(view.plan.changes, [](const plan::Change& change) {
+      return change.kind == plan::Change::Kind::put &&
+             change.change_class != plan::ChangeClass::close;
+    });
+  }
+  remember_touched(key);
+}
+
+void GroupReconciler::remember_touched(const std::string& key) {
+  for (const auto& wanted : world_.groups[key].plan.wanted) {
+    for (const auto& grant : wanted.grants) world_.touched[grant].insert(key);
+  }
+}
+
+Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::string key,
+                                              std::vector<plan::Change> changes) {
+  const std::string id = world_.groups[key].id;
+  std::optional<Error> first_error;
+  for (const plan::Change& change : changes) {
+    const bool closing = change.change_class == plan::ChangeClass::close;
+    // After a failure only closings go on: a later change may rely on an earlier one.
+    if (first_error && !closing) break;
+    // A closing that became due meanwhile goes before any opening.
+    if (is_opening(change) && world_.groups[key].plan.next_change &&
+        *world_.groups[key].plan.next_change <= world_.clock.now()) {
+      world_.mark_group(id, runtime::Workqueue::Urgency::closing);
+      break;
+    }
+    if (!may_write_()) {
+      first_error = Error{.kind = Error::Kind::cancelled, .message = "the lease is not ours"};
+      break;
+    }
+    const auto done = co_await apply(provider, id, change);
+    log::write(done ? log::Level::info : log::Level::warning, done ? "rule written" : "rule failed",
+               {{"group", id},
+                {"rule", change.rule.name},
+                {"change", change.kind == plan::Change::Kind::put ? "put" : "remove"},
+                {"class", to_string(change.change_class)},
+                {"priority", change.rule.priority},
+                {"why", change.reason},
+                {"error", done ? std::string("none") : done.error().message}});
+    if (!done && !first_error) first_error = done.error();
+  }
+  if (first_error) co_return fail(*first_error);
+  co_return Done{};
+}
+
+Task<Result<Done>> GroupReconciler::apply(cloud::Provider* provider, std::string group,
+                                          plan::Change change) {
+  if (change.kind == plan::Change::Kind::put) {
+    if (is_opening(change)) {
+      const auto stand = co_await grants_still_stand(change.grants);
+      if (!stand) co_return fail(stand.error());
+      if (!*stand) {
+        co_return fail(Error::Kind::conflict, "a grant ended before its rule was written");
+      }
+    }
+    co_return co_await provider->put_rule(group, change.rule);
+  }
+  const auto removed = co_await provider->remove_rule(group, change.rule.name);
+  if (removed || change.rule.access != model::Access::allow) co_return removed;
+  co_return co_await close_anyway(provider, group, change.rule, removed.error());
+}
+
+Task<Result<Done>> GroupReconciler::close_anyway(cloud::Provider* provider, std::string group,
+                                                 model::SecurityRule rule, Error refused) {
+  const bool for_good =
+      refused.kind == Error::Kind::locked || refused.kind == Error::Kind::forbidden;
+  if (!for_good || plan::is_inert(rule)) co_return fail(std::move(refused));
+  log::warning("delete refused, making the rule inert",
+               {{"group", group}, {"rule", rule.name}, {"error", refused.message}});
+  co_return co_await provider->put_rule(group, plan::make_inert(rule));
+}
+
+/// The caches may lag; right before packets are let in, the API server itself is asked.
+Task<Result<bool>> GroupReconciler::grants_still_stand(std::vector<std::string> grants) {
+  for (const std::string& uid : grants) {
+    const auto known = std::ranges::find_if(world_.stores.verdicts.all(), [&](const auto& entry) {
+      return entry.second->meta.uid == uid;
+    });
+    if (known == world_.stores.verdicts.all().end()) co_return false;
+    const kube::ObjectName name{known->second->meta.ns, known->second->meta.name};
+    const auto fresh = co_await client_.get(verdicts, name);
+    if (!fresh && fresh.error().kind == Error::Kind::not_found) co_return false;
+    if (!fresh) co_return fail(fresh.error());
+    const auto verdict = api::parse_verdict(fresh->dump());
+    if (!verdict) co_return fail(verdict.error());
+    if (verdict->meta.uid != uid || !world_.is_live(*verdict)) co_return false;
+  }
+  co_return true;
+}
+
+}  // namespace portcullis::controllers

@@ -1,0 +1,130 @@
+#include "controllers/group_wants.hpp"
+
+#include <algorithm>
+
+#include "model/resource_id.hpp"
+#include "plan/rule_codec.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+/// The machine's addresses that stand behind the group.
+std::vector<model::Prefix> addresses_behind(const model::VirtualMachine& machine,
+                                            const std::string& group_key) {
+  std::vector<model::Prefix> out;
+  for (const auto& path : machine.paths) {
+    for (const std::string& id : group_ids(path)) {
+      if (model::resource_key(id) == group_key) out.push_back(path.address);
+    }
+  }
+  return out;
+}
+
+void want_locks(plan::GroupDesired& desired, const model::JitPolicy& policy,
+                const std::string& owner, const std::vector<model::Prefix>& destinations) {
+  for (const auto& [protocol, ports] : ports_by_protocol(policy)) {
+    desired.locks.push_back(
+        {.owner = owner, .destinations = destinations, .ports = ports, .protocol = protocol});
+  }
+  for (const auto& port : policy.ports) {
+    for (const auto& exception : port.exceptions) {
+      desired.keeps.push_back({.owner = owner,
+                               .destinations = destinations,
+                               .ports = {port.range},
+                               .protocol = port.protocol,
+                               .sources = exception.sources,
+                               .service_tag = exception.service_tag});
+    }
+  }
+}
+
+void gather_policy(plan::GroupDesired& desired, const World& world,
+                   const model::CloudAccount& account, const model::JitPolicy& policy,
+                   const std::string& group_key) {
+  const std::string owner = plan::owner_of(account.meta.name, policy.meta.ns, policy.meta.name);
+  desired.known_owners.push_back(owner);
+  const auto found = world.policy_views.find(policy.meta.key());
+  if (found == world.policy_views.end() || found->second.uid != policy.meta.uid) return;
+  const PolicyView& view = found->second;
+  if (policy.meta.deleting) {
+    if (view.leaving && !policy.keep_locks) {
+      desired.releases.push_back({.owner = owner, .why = plan::ReleaseEvidence::Why::leaving});
+    }
+    return;
+  }
+  // A policy in Audit wants nothing and gives no evidence: locks of an earlier Enforce stay.
+  if (!policy.enforce) return;
+  for (const auto& target : view.targets) {
+    if (target.state == plan::TargetState::State::out_of_scope) continue;
+    const auto machine = world.machines.find(model::resource_key(target.machine.id));
+    if (machine == world.machines.end() || !machine->second.machine) continue;
+    const auto destinations = addresses_behind(*machine->second.machine, group_key);
+    if (!destinations.empty()) want_locks(desired, policy, owner, destinations);
+  }
+  if (view.complete && view.generation == policy.meta.generation) {
+    desired.releases.push_back({.owner = owner, .why = plan::ReleaseEvidence::Why::complete});
+  }
+}
+
+void gather_grant(plan::GroupDesired& desired, const World& world,
+                  const model::AccessVerdict& verdict, const std::string& group_key) {
+  if (!verdict.granted || !plan::counts(verdict, world.operator_name)) return;
+  const bool live = world.is_live(verdict);
+  for (const auto& target : verdict.targets) {
+    plan::OpenWant want{.grant = verdict.meta.uid,
+                        .sources = verdict.sources,
+                        .destinations = {},
+                        .ports = {},
+                        .starts_at = plan::starts_at(verdict),
+                        .ends_at = plan::ends_at(verdict),
+                        .ended = !live && world.clock.now() >= plan::starts_at(verdict)};
+    const auto view = world.machines.find(model::resource_key(target.resource_id));
+    const bool known = view != world.machines.end() && view->second.machine;
+    if (known) want.destinations = addresses_behind(*view->second.machine, group_key);
+    // Another machine under the same name is not what was granted.
+    if (known && view->second.machine->vm_id != target.vm_id) want.ended = true;
+    if (want.destinations.empty() && !want.ended) continue;
+    std::map<model::Protocol, std::vector<model::PortRange>> ports;
+    for (const auto& port : verdict.ports) ports[port.protocol].push_back(port.range);
+    for (auto& [protocol, ranges] : ports) {
+      want.protocol = protocol;
+      want.ports = ranges;
+      desired.opens.push_back(want);
+    }
+  }
+}
+
+}  // namespace
+
+std::map<model::Protocol, std::vector<model::PortRange>> ports_by_protocol(
+    const model::JitPolicy& policy) {
+  std::map<model::Protocol, std::vector<model::PortRange>> out;
+  for (const auto& port : policy.ports) out[port.protocol].push_back(port.range);
+  return out;
+}
+
+plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& account,
+                                const std::string& group_key, bool may_write) {
+  plan::GroupDesired desired;
+  desired.instance = world.instance;
+  const model::Bands& bands = account.priorities;
+  desired.bands = {.shutters = {bands.shutters.from, bands.shutters.to},
+                   .grants = {bands.grants.from, bands.grants.to},
+                   .locks = {bands.locks.from, bands.locks.to}};
+  for (const auto& [key, policy] : world.stores.policies.all()) {
+    if (policy->account == account.meta.name) {
+      gather_policy(desired, world, account, *policy, group_key);
+    }
+  }
+  for (const auto& [key, verdict] : world.stores.verdicts.all()) {
+    gather_grant(desired, world, *verdict, group_key);
+  }
+  const bool caches_whole = world.stores.synced() && world.stores.all_readable();
+  desired.everything_known =
+      caches_whole && world.swept(account.meta.name) && world.grants_resolved(account.meta.name);
+  desired.remove_orphans = account.delete_orphans;
+  desired.may_open = may_write && caches_whole && world.swept(account.meta.name) && !account.freeze;
+  return desired;
+}
+
+}  // namespace portcullis::controllers

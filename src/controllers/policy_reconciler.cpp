@@ -1,0 +1,266 @@
+#include "controllers/policy_reconciler.hpp"
+
+#include <algorithm>
+
+#include "controllers/resources.hpp"
+#include "controllers/status_writer.hpp"
+#include "controllers/target_judge.hpp"
+#include "model/resource_id.hpp"
+#include "plan/policy_status.hpp"
+#include "plan/reasons.hpp"
+#include "plan/rule_codec.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+// A machine's way is read again this often, so that a new interface or address is seen.
+constexpr Duration read_again = std::chrono::seconds(60);
+
+std::string owner_of(const World& world, const model::JitPolicy& policy) {
+  (void)world;
+  return plan::owner_of(policy.account, policy.meta.ns, policy.meta.name);
+}
+
+}  // namespace
+
+PolicyReconciler::PolicyReconciler(World& world, kube::Client& client, kube::EventSender& events)
+    : world_(world), client_(client), events_(events) {}
+
+Task<Result<runtime::Next>> PolicyReconciler::reconcile(std::string key) {
+  const Pointer policy = world_.stores.policies.find(key);
+  if (!policy) {
+    world_.policy_views.erase(key);
+    co_return runtime::Next{};
+  }
+  const bool ours = policy->meta.has_finalizer(model::finalizer);
+  if (policy->meta.deleting) {
+    if (!ours) co_return runtime::Next{};
+    co_return co_await leave(policy);
+  }
+  if (!ours) {
+    // Before the first lock: else a deletion between the two would leave the lock behind.
+    const auto added = co_await add_finalizer(client_, policies, policy->meta);
+    if (!added) co_return fail(added.error());
+    co_return runtime::Next{};  // its watch event brings the next pass
+  }
+  co_return co_await tend(policy);
+}
+
+Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
+  const auto account = world_.stores.accounts.find(policy->account);
+  plan::PolicyFindings findings;
+  findings.targets_expected = policy->targets.size();
+  if (!account) {
+    findings.problem_reason = plan::reason::account_not_found;
+    findings.problem = "CloudAccount \"" + policy->account + "\" does not exist";
+  } else if (!model::allows_namespace(*account, policy->meta.ns)) {
+    findings.problem_reason = plan::reason::namespace_not_allowed;
+    findings.problem = "CloudAccount \"" + policy->account + "\" gives nothing to namespace \"" +
+                       policy->meta.ns + "\" (spec.access)";
+  }
+  if (!findings.problem.empty()) {
+    world_.policy_views[policy->meta.key()] = {.uid = policy->meta.uid,
+                                               .generation = policy->meta.generation};
+    const auto reported = co_await report(policy, plan::describe_policy(*policy, findings));
+    if (!reported) co_return fail(reported.error());
+    co_return runtime::Next{};  // an account's event wakes its policies
+  }
+
+  const auto read = co_await read_targets(policy);
+  PolicyView& view = world_.policy_views[policy->meta.key()];
+  for (auto& target : view.targets) {
+    if (target.state == plan::TargetState::State::unresolved ||
+        target.state == plan::TargetState::State::out_of_scope) {
+      continue;
+    }
+    judge_target(world_, *account, *policy, target);
+  }
+  findings.targets = view.targets;
+  findings.active_grants =
+      static_cast<int>(std::ranges::count_if(world_.stores.verdicts.all(), [&](const auto& entry) {
+        return entry.second->policy_uid == policy->meta.uid && world_.is_live(*entry.second);
+      }));
+  // A request that waits for the policy looks again when what the policy says has changed.
+  for (const auto& [name, request] : world_.stores.requests.all()) {
+    if (request->meta.ns == policy->meta.ns && request->policy == policy->meta.name &&
+        (request->status.state.empty() || request->status.state == "Pending")) {
+      world_.request_queue.add(name);
+    }
+  }
+  const auto reported = co_await report(policy, plan::describe_policy(*policy, findings));
+  if (!reported) co_return fail(reported.error());
+  if (!read) co_return fail(read.error());
+  co_return runtime::Next{.at = world_.clock.now() + read_again};
+}
+
+Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
+  const std::string key = policy->meta.key();
+  std::vector<plan::TargetState> targets;
+  std::optional<Error> first_error;
+  bool complete = true;
+  const auto account = world_.stores.accounts.find(policy->account);
+  for (const auto& wanted : policy->targets) {
+    plan::TargetState target;
+    target.machine.resource_group = wanted.resource_group;
+    target.machine.name = wanted.name;
+    if (wanted.name.empty()) {
+      complete = false;
+      target.machine.id = "selector";
+      target.message = "tag selectors are not read by this version; name the machines";
+      targets.push_back(std::move(target));
+      continue;
+    }
+    const std::string id =
+        model::virtual_machine_id(account->subscription, wanted.resource_group, wanted.name);
+    target.machine.id = id;
+    if (!model::allows(*account, policy->meta.ns, wanted.resource_group)) {
+      target.state = plan::TargetState::State::out_of_scope;
+      target.message = "CloudAccount \"" + account->meta.name +
+                       "\" does not give resource group \"" + wanted.resource_group +
+                       "\" to namespace \"" + policy->meta.ns + "\"";
+      targets.push_back(std::move(target));
+      continue;
+    }
+    const auto read = co_await world_.refresh_machine(account->meta.name, id, read_again / 2);
+    if (!read) {
+      complete = false;
+      target.message = read.error().kind == Error::Kind::not_found
+                           ? "machine \"" + wanted.resource_group + "/" + wanted.name +
+                                 "\" does not exist in subscription " + account->subscription
+                           : "cannot be read: " + read.error().message;
+      if (read.error().kind != Error::Kind::not_found && !first_error) first_error = read.error();
+    } else {
+      const auto& view = world_.machines[model::resource_key(id)];
+      target.machine = *view.machine;
+      target.state = plan::TargetState::State::locking;
+    }
+    targets.push_back(std::move(target));
+  }
+  PolicyView& view = world_.policy_views[key];
+  const bool changed = view.uid != policy->meta.uid || view.generation != policy->meta.generation ||
+                       view.complete != complete;
+  std::set<std::string> groups;
+  for (const auto& target : view.targets) {
+    for (const auto& id : world_.groups_before(target.machine.id)) groups.insert(id);
+  }
+  view = {.uid = policy->meta.uid,
+          .generation = policy->meta.generation,
+          .targets = std::move(targets),
+          .complete = complete};
+  for (const auto& target : view.targets) {
+    for (const auto& id : world_.groups_before(target.machine.id)) {
+      const auto known = world_.groups.find(model::resource_key(id));
+      if (known == world_.groups.end() || !known->second.passed) groups.insert(id);
+      if (changed) groups.insert(id);
+    }
+  }
+  if (changed || !groups.empty()) {
+    for (const auto& id : groups) {
+      const auto known = world_.groups.find(model::resource_key(id));
+      if (changed || known == world_.groups.end() || !known->second.passed) {
+        world_.mark_group(id, runtime::Workqueue::Urgency::normal);
+      }
+    }
+  }
+  if (first_error) co_return fail(*first_error);
+  co_return Done{};
+}
+
+/// What keeps a policy that is being deleted from going, or nothing.
+std::optional<std::string> PolicyReconciler::why_not_leaving(const model::JitPolicy& policy) {
+  for (const auto& [key, verdict] : world_.stores.verdicts.all()) {
+    if (verdict->policy_uid != policy.meta.uid || !verdict->granted) continue;
+    const auto request =
+        world_.stores.requests.find(verdict->meta.ns + "/" + verdict->request_name);
+    if (request && request->meta.uid == verdict->request_uid && !request->status.closed_at) {
+      return "waits until the grant of request \"" + request->meta.name + "\" is closed";
+    }
+  }
+  return std::nullopt;
+}
+
+Task<Result<runtime::Next>> PolicyReconciler::leave(Pointer policy) {
+  PolicyView& view = world_.policy_views[policy->meta.key()];
+  view.uid = policy->meta.uid;
+  for (const auto& [key, verdict] : world_.stores.verdicts.all()) {
+    if (verdict->policy_uid == policy->meta.uid) {
+      world_.request_queue.add(verdict->meta.ns + "/" + verdict->request_name);
+    }
+  }
+  plan::PolicyFindings findings;
+  findings.targets = view.targets;
+  findings.targets_expected = policy->targets.size();
+  if (auto waiting = why_not_leaving(*policy)) {
+    findings.problem_reason = plan::reason::unlocking;
+    findings.problem = *waiting;
+    const auto reported = co_await report(policy, plan::describe_policy(*policy, findings));
+    if (!reported) co_return fail(reported.error());
+    co_return runtime::Next{.at = world_.clock.now() + std::chrono::seconds(1)};
+  }
+
+  const auto account = world_.stores.accounts.find(policy->account);
+  const std::string owner = owner_of(world_, *policy);
+  std::string left;
+  if (!policy->keep_locks && account && !world_.swept(account->meta.name)) {
+    left = "the groups of the account have not all been read yet";
+  }
+  const bool first = !std::exchange(view.leaving, true);
+  for (auto& [key, group] : world_.groups) {
+    if (policy->keep_locks || !account || group.gone) continue;
+    const auto* of = world_.account_of(group.id);
+    if (of == nullptr || of->meta.name != account->meta.name) continue;
+    bool has_rules = !group.group.has_value();
+    if (group.group) {
+      has_rules = std::ranges::any_of(group.group->rules, [&](const model::SecurityRule& rule) {
+        const auto mark = plan::read_mark(rule, world_.instance);
+        const auto* own = std::get_if<plan::OwnMark>(&mark);
+        return own != nullptr && own->owner == owner && !plan::is_inert(rule);
+      });
+    }
+    if (!has_rules) continue;
+    left = "NSG \"" + group.id + "\"" +
+           (group.error ? ": " + group.error->message : std::string(" still has locks"));
+    if (first) world_.mark_group(group.id, runtime::Workqueue::Urgency::normal);
+  }
+  if (!left.empty()) {
+    findings.problem_reason = plan::reason::unlocking;
+    findings.problem = "unlocking: " + left;
+    const auto reported = co_await report(policy, plan::describe_policy(*policy, findings));
+    if (!reported) co_return fail(reported.error());
+    co_return runtime::Next{.at = world_.clock.now() + std::chrono::seconds(5)};
+  }
+  announce(events_, {.resource = policies,
+                     .meta = policy->meta,
+                     .from = "Unlocking",
+                     .to = "Unlocked",
+                     .reason = "Unlocked",
+                     .message = policy->keep_locks ? "the locks stay (onDelete: KeepLocks)"
+                                                   : "all locks are removed, proven by a read"});
+  const auto removed = co_await remove_finalizer(client_, policies, policy->meta);
+  if (!removed) co_return fail(removed.error());
+  co_return runtime::Next{};
+}
+
+Task<Result<Done>> PolicyReconciler::report(Pointer policy, model::PolicyStatus status) {
+  const auto json = api::to_json(status, policy->meta, policy->status, world_.clock.now());
+  const auto ready = std::ranges::find(status.conditions, "Ready", &model::Condition::type);
+  const auto before =
+      std::ranges::find(policy->status.changes, "Ready", &model::SeenStatus::Change::type);
+  const bool known = before != policy->status.changes.end();
+  const bool turned =
+      ready != status.conditions.end() && (!known || before->status != ready->status);
+  const auto written = co_await write_status(client_, policies, policy->meta, policy->status, json);
+  if (!written) co_return fail(written.error());
+  if (*written && turned) {
+    announce(events_, {.resource = policies,
+                       .meta = policy->meta,
+                       .from = known ? std::string("Ready=") + to_string(before->status) : "New",
+                       .to = std::string("Ready=") + to_string(ready->status),
+                       .reason = ready->reason,
+                       .message = ready->message,
+                       .warning = known && ready->status == model::Truth::no});
+  }
+  co_return Done{};
+}
+
+}  // namespace portcullis::controllers

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+
+#include "controllers/world.hpp"
+#include "kube/client.hpp"
+#include "kube/events.hpp"
+#include "model/status.hpp"
+#include "runtime/reconciler.hpp"
+
+namespace portcullis::controllers {
+
+/// Reads a policy's machines, has their groups locked by marking them, and reports per machine what
+/// the evaluator proves about the groups as last read. Writes nothing to the cloud itself.
+class PolicyReconciler final : public runtime::Reconciler {
+ public:
+  PolicyReconciler(World& world, kube::Client& client, kube::EventSender& events);
+
+  Task<Result<runtime::Next>> reconcile(std::string key) override;
+
+ private:
+  using Pointer = kube::Store<model::JitPolicy>::Pointer;
+
+  Task<Result<runtime::Next>> tend(Pointer policy);
+  Task<Result<runtime::Next>> leave(Pointer policy);
+  Task<Result<Done>> read_targets(Pointer policy);
+  Task<Result<Done>> report(Pointer policy, model::PolicyStatus status);
+  std::optional<std::string> why_not_leaving(const model::JitPolicy& policy);
+
+  World& world_;
+  kube::Client& client_;
+  kube::EventSender& events_;
+};
+
+}  // namespace portcullis::controllers

@@ -1,0 +1,375 @@
+#include "controllers/request_reconciler.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "controllers/evidence.hpp"
+#include "controllers/resources.hpp"
+#include "controllers/status_writer.hpp"
+#include "model/resource_id.hpp"
+#include "plan/reasons.hpp"
+#include "plan/scope.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+// An address that its machine lost while a grant is open is noticed by then.
+constexpr Duration read_machine_again = std::chrono::seconds(60);
+// What is undecided is looked at again no later than this, whatever woke it.
+// this.
+constexpr Duration look_again = std::chrono::seconds(30);
+
+model::AccessVerdict make_verdict(const model::AccessRequest& request,
+                                  const plan::Decision& decision, const model::JitPolicy* policy,
+                                  const std::string& by) {
+  model::AccessVerdict verdict;
+  verdict.meta.ns = request.meta.ns;
+  verdict.meta.name = request.meta.uid;
+  verdict.by = by;
+  verdict.granted = decision.kind == plan::Decision::Kind::grant;
+  verdict.reason = decision.reason;
+  verdict.message = decision.message;
+  verdict.request_name = request.meta.name;
+  verdict.request_uid = request.meta.uid;
+  verdict.requester = request.requester.username;
+  if (policy != nullptr) {
+    verdict.policy_name = policy->meta.name;
+    verdict.policy_uid = policy->meta.uid;
+    verdict.policy_generation = policy->meta.generation;
+    verdict.retain_for = policy->retain_for;
+  }
+  verdict.targets = decision.targets;
+  verdict.ports = request.ports;
+  verdict.sources = request.sources;
+  verdict.duration = request.duration;
+  verdict.start_at = request.start_at;
+  return verdict;
+}
+
+}  // namespace
+
+RequestReconciler::RequestReconciler(World& world, kube::Client& client, kube::EventSender& events,
+                                     MayDecide may_decide)
+    : world_(world), client_(client), events_(events), may_decide_(std::move(may_decide)) {}
+
+Task<Result<runtime::Next>> RequestReconciler::reconcile(std::string key) {
+  const Request request = world_.stores.requests.find(key);
+  const auto about = world_.verdicts_about.find(key);
+  const std::set<std::string> verdict_keys =
+      about == world_.verdicts_about.end() ? std::set<std::string>{} : about->second;
+  for (const std::string& verdict_key : verdict_keys) {
+    const Verdict verdict = world_.stores.verdicts.find(verdict_key);
+    if (!verdict || (request && request->meta.uid == verdict->request_uid)) continue;
+    const auto tended = co_await tend_orphan(verdict);
+    if (!tended) co_return fail(tended.error());
+  }
+  if (!request) co_return runtime::Next{};
+  const Verdict verdict = find_verdict(*request);
+  if (verdict) sent_.erase(request->meta.uid);
+  if (verdict) co_return co_await follow(request, verdict);
+  co_return co_await decide(request);
+}
+
+RequestReconciler::Verdict RequestReconciler::find_verdict(
+    const model::AccessRequest& request) const {
+  const Verdict verdict = world_.stores.verdicts.find(request.meta.ns + "/" + request.meta.uid);
+  return verdict && plan::counts(*verdict, world_.operator_name) ? verdict : nullptr;
+}
+
+plan::Usage RequestReconciler::usage_of(const model::AccessRequest& request,
+                                        const model::JitPolicy& policy) const {
+  plan::Usage usage;
+  const TimePoint now = world_.clock.now();
+  const auto add = [&](const model::AccessVerdict& verdict, bool live) {
+    const bool same = verdict.requester == request.requester.username;
+    if (live) ++usage.active;
+    if (live && same) {
+      ++usage.active_of_requester;
+      usage.live_request = verdict.request_name;
+    }
+    if (same && plan::ends_at(verdict) > now - std::chrono::hours(24)) {
+      usage.total_of_requester += verdict.duration;
+    }
+  };
+  for (const auto& [key, verdict] : world_.stores.verdicts.all()) {
+    if (!verdict->granted || verdict->policy_uid != policy.meta.uid) continue;
+    if (!plan::counts(*verdict, world_.operator_name)) continue;
+    // One that is scheduled counts like one that is open.
+    add(*verdict, now < plan::ends_at(*verdict) &&
+                      !plan::ends_early(*verdict, world_.surroundings(*verdict), now));
+  }
+  for (const auto& [uid, verdict] : sent_) {
+    if (verdict.granted && verdict.policy_uid == policy.meta.uid && uid != request.meta.uid) {
+      add(verdict, true);
+    }
+  }
+  return usage;
+}
+
+Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
+  const bool withdrawn = request->meta.deleting || request->revoke;
+  if (request->meta.deleting) {
+    // A verdict that the cache does not show yet would lose the object that it is about.
+    const auto exists = co_await has_verdict(request);
+    if (!exists) co_return fail(exists.error());
+    if (*exists) co_return runtime::Next{.at = world_.clock.now() + std::chrono::seconds(1)};
+    const auto removed = co_await remove_finalizer(client_, requests, request->meta);
+    if (!removed) co_return fail(removed.error());
+    co_return runtime::Next{};
+  }
+  if (!may_decide_() && !withdrawn) {
+    co_return runtime::Next{.at = world_.clock.now() + std::chrono::seconds(1)};
+  }
+  if (!request->meta.has_finalizer(model::finalizer)) {
+    const auto added = co_await add_finalizer(client_, requests, request->meta);
+    if (!added) co_return fail(added.error());
+    co_return runtime::Next{};
+  }
+  const std::string policy_key = request->meta.ns + "/" + request->policy;
+  const auto policy = world_.stores.policies.find(policy_key);
+  const auto account = policy ? world_.stores.accounts.find(policy->account) : nullptr;
+  const auto view = world_.policy_views.find(policy_key);
+  plan::Case the_case{.request = *request,
+                      .policy = policy.get(),
+                      .account = account.get(),
+                      .now = world_.clock.now()};
+  if (policy) the_case.usage = usage_of(*request, *policy);
+  if (policy && view != world_.policy_views.end() && view->second.uid == policy->meta.uid &&
+      view->second.generation == policy->meta.generation) {
+    the_case.targets = view->second.targets;
+    the_case.targets_current = !view->second.targets.empty();
+  }
+  plan::Decision decision = plan::decide(the_case);
+  if (decision.kind == plan::Decision::Kind::grant) {
+    std::vector<std::string> machines;
+    for (const auto& target : decision.targets) machines.push_back(target.resource_id);
+    if (const auto blocked = blocked_out_of_scope(world_, *account, *request, machines)) {
+      decision = {.kind = plan::Decision::Kind::refuse,
+                  .reason = plan::reason::out_of_scope,
+                  .message = *blocked};
+    }
+  }
+  if (decision.kind == plan::Decision::Kind::grant) {
+    // Counted before the authorizer is asked: of two requests that race, the second sees the first.
+    sent_[request->meta.uid] = make_verdict(*request, decision, policy.get(), world_.operator_name);
+    sent_[request->meta.uid].meta.created = world_.clock.now();
+    auto asked = co_await ask_authorizer(request, decision);
+    if (!asked || asked->kind != plan::Decision::Kind::grant) sent_.erase(request->meta.uid);
+    if (!asked) co_return fail(asked.error());
+    decision = std::move(*asked);
+  }
+  if (decision.kind != plan::Decision::Kind::wait) {
+    const auto recorded = co_await record(request, decision);
+    if (!recorded) {
+      sent_.erase(request->meta.uid);
+      co_return fail(recorded.error());
+    }
+    co_return runtime::Next{.at = world_.clock.now() + look_again};  // its watch event comes first
+  }
+  const auto reported = co_await report(
+      request,
+      plan::describe_request(*request, nullptr, std::nullopt, decision, {}, world_.clock.now()));
+  if (!reported) co_return fail(reported.error());
+  const TimePoint soon = world_.clock.now() + look_again;
+  co_return runtime::Next{.at = std::min(decision.again_at.value_or(soon), soon)};
+}
+
+Task<Result<plan::Decision>> RequestReconciler::ask_authorizer(Request request,
+                                                               plan::Decision decision) {
+  const kube::UserInfo user{.username = request->requester.username,
+                            .uid = request->requester.uid,
+                            .groups = request->requester.groups,
+                            .extra = request->requester.extra};
+  const kube::AccessAttributes attributes{.group = api::group,
+                                          .resource = policies.plural,
+                                          .ns = request->meta.ns,
+                                          .name = request->policy,
+                                          .verb = "request"};
+  const auto may = co_await client_.may(user, attributes);
+  if (!may) {
+    co_return plan::Decision{.kind = plan::Decision::Kind::wait,
+                             .reason = plan::reason::authorization_unknown,
+                             .message = "the authorizer did not answer: " + may.error().message};
+  }
+  if (*may) co_return decision;
+  co_return plan::Decision{
+      .kind = plan::Decision::Kind::refuse,
+      .reason = plan::reason::not_authorized,
+      .message = "user \"" + user.username + "\" may not request JitPolicy \"" + request->policy +
+                 "\" (verb \"request\" on jitpolicies.portcullis.dev in namespace \"" +
+                 request->meta.ns + "\")"};
+}
+
+Task<Result<Done>> RequestReconciler::record(Request request, plan::Decision decision) {
+  const auto policy = world_.stores.policies.find(request->meta.ns + "/" + request->policy);
+  const auto verdict = make_verdict(*request, decision, policy.get(), world_.operator_name);
+  const auto created = co_await client_.create(verdicts, request->meta.ns, api::to_json(verdict));
+  // One request, one verdict: somebody was faster, and theirs is obeyed when the watch shows it.
+  if (!created && created.error().kind != Error::Kind::already_exists) {
+    co_return fail(created.error());
+  }
+  co_return Done{};
+}
+
+Task<Result<bool>> RequestReconciler::has_verdict(Request request) {
+  const auto found = co_await client_.get(verdicts, {request->meta.ns, request->meta.uid});
+  if (found) co_return true;
+  if (found.error().kind == Error::Kind::not_found) co_return false;
+  co_return fail(found.error());
+}
+
+Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict verdict) {
+  const TimePoint now = world_.clock.now();
+  std::optional<model::AccessVerdict::End> end;
+  std::optional<TimePoint> ended_at;
+  if (verdict->granted) {
+    end = plan::ends_early(*verdict, world_.surroundings(*verdict), now);
+    // What its time has ended already is not ended early by what happens later.
+    if (end && !verdict->ended && now >= plan::ends_at(*verdict)) end.reset();
+    if (!end) {
+      const bool replaced = std::ranges::any_of(verdict->targets, [&](const auto& target) {
+        const auto view = world_.machines.find(model::resource_key(target.resource_id));
+        return view != world_.machines.end() && view->second.machine &&
+               view->second.machine->vm_id != target.vm_id;
+      });
+      if (replaced && now < plan::ends_at(*verdict)) {
+        end = model::AccessVerdict::End{.at = now,
+                                        .reason = plan::reason::target_changed,
+                                        .by = world_.operator_name,
+                                        .message = "a machine is another one than was granted"};
+      }
+    }
+    if (end) ended_at = end->at;
+    if (now >= plan::ends_at(*verdict)) {
+      ended_at = std::min(ended_at.value_or(plan::ends_at(*verdict)), plan::ends_at(*verdict));
+    }
+    if (!ended_at && now >= plan::starts_at(*verdict)) {
+      for (const auto& target : verdict->targets) {
+        const auto* account = world_.account_of(target.resource_id);
+        if (account == nullptr) continue;
+        // A failed reading leaves the last one: what is open stays judged by it until its end.
+        co_await world_.refresh_machine(account->meta.name, target.resource_id, read_machine_again);
+      }
+    }
+    mark_groups(*verdict, ended_at);
+  }
+
+  const auto evidence =
+      verdict->granted ? gather_evidence(world_, *verdict, ended_at) : plan::Evidence{};
+  const auto status =
+      plan::describe_request(*request, verdict.get(), end, {}, evidence, world_.clock.now());
+  if (end && !verdict->ended) {
+    const auto written = co_await end_early(verdict, *end);
+    if (!written) co_return fail(written.error());
+  }
+  const auto reported = co_await report(request, status);
+  if (!reported) co_return fail(reported.error());
+
+  const bool final = plan::is_final(status.state);
+  if (final && request->meta.deleting && request->meta.has_finalizer(model::finalizer)) {
+    const auto removed = co_await remove_finalizer(client_, requests, request->meta);
+    if (!removed) co_return fail(removed.error());
+  }
+  if (final) {
+    world_.touched.erase(verdict->meta.uid);
+    co_return runtime::Next{};
+  }
+  TimePoint next = now + read_machine_again;
+  if (now < plan::starts_at(*verdict)) next = std::min(next, plan::starts_at(*verdict));
+  if (now < plan::ends_at(*verdict)) next = std::min(next, plan::ends_at(*verdict));
+  if (ended_at) next = now + std::chrono::seconds(5);
+  co_return runtime::Next{.at = next};
+}
+
+void RequestReconciler::mark_groups(const model::AccessVerdict& verdict,
+                                    std::optional<TimePoint> ended_at) {
+  using Urgency = runtime::Workqueue::Urgency;
+  if (ended_at) {
+    for (const auto& id : groups_to_read(world_, verdict, *ended_at)) {
+      world_.mark_group(id, Urgency::closing);
+    }
+    return;
+  }
+  if (world_.clock.now() < plan::starts_at(verdict)) return;
+  for (const auto& target : verdict.targets) {
+    for (const auto& id : world_.groups_before(target.resource_id)) {
+      const auto view = world_.groups.find(model::resource_key(id));
+      const bool carries =
+          view != world_.groups.end() && view->second.passed &&
+          std::ranges::any_of(view->second.plan.wanted, [&](const auto& wanted) {
+            return std::ranges::find(wanted.grants, verdict.meta.uid) != wanted.grants.end();
+          });
+      if (!carries) world_.mark_group(id, Urgency::normal);
+    }
+  }
+}
+
+Task<Result<Done>> RequestReconciler::end_early(Verdict verdict, model::AccessVerdict::End end) {
+  if (end.by.empty()) end.by = world_.operator_name;
+  const auto written = co_await client_.merge_patch(
+      verdicts, {verdict->meta.ns, verdict->meta.name}, api::end_patch(*verdict, end));
+  if (!written && written.error().kind != Error::Kind::not_found) co_return fail(written.error());
+  co_return Done{};
+}
+
+/// A verdict whose request is gone: its grant ends, and it stays as the record until `retainFor`.
+Task<Result<Done>> RequestReconciler::tend_orphan(Verdict verdict) {
+  const TimePoint now = world_.clock.now();
+  if (!plan::counts(*verdict, world_.operator_name)) co_return Done{};
+  TimePoint over = verdict->meta.created;
+  if (verdict->granted) {
+    const auto end = plan::ends_early(*verdict, world_.surroundings(*verdict), now);
+    over = std::min(plan::ends_at(*verdict), end ? end->at : plan::ends_at(*verdict));
+    if (end && !verdict->ended && now < plan::ends_at(*verdict)) {
+      const auto written = co_await end_early(verdict, *end);
+      if (!written) co_return fail(written.error());
+    }
+    mark_groups(*verdict, over);
+    if (!gather_evidence(world_, *verdict, over).closed) {
+      world_.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name,
+                                  now + std::chrono::seconds(5));
+      co_return Done{};
+    }
+  }
+  const Duration keep = parse_duration(verdict->retain_for).value_or(Duration(0));
+  if (!verdict->meta.deleting && now < over + keep) {
+    world_.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name, over + keep);
+    co_return Done{};
+  }
+  if (!verdict->meta.deleting) {
+    const auto removed =
+        co_await client_.remove(verdicts, {verdict->meta.ns, verdict->meta.name},
+                                {.uid = verdict->meta.uid, .resource_version = {}});
+    if (!removed && removed.error().kind != Error::Kind::not_found) {
+      co_return fail(removed.error());
+    }
+    co_return Done{};
+  }
+  if (verdict->meta.has_finalizer(model::finalizer)) {
+    co_return co_await remove_finalizer(client_, verdicts, verdict->meta);
+  }
+  co_return Done{};
+}
+
+Task<Result<Done>> RequestReconciler::report(Request request, model::RequestStatus status) {
+  const auto json = api::to_json(status, request->meta, request->status, world_.clock.now());
+  const auto written =
+      co_await write_status(client_, requests, request->meta, request->status, json);
+  if (!written) co_return fail(written.error());
+  const std::string before = request->status.state.empty() ? "New" : request->status.state;
+  if (*written && before != status.state) {
+    const auto ready = std::ranges::find(status.conditions, "Ready", &model::Condition::type);
+    announce(events_, {.resource = requests,
+                       .meta = request->meta,
+                       .from = before,
+                       .to = status.state,
+                       .reason = ready == status.conditions.end() ? status.state : ready->reason,
+                       .message = status.message,
+                       .who = request->requester.username,
+                       .warning = status.state == plan::state::denied ||
+                                  status.state == plan::state::failed});
+  }
+  co_return Done{};
+}
+
+}  // namespace portcullis::controllers

@@ -1,0 +1,39 @@
+#include "controllers/status_writer.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+Task<Result<Done>> patch_finalizers(kube::Client& client, kube::Resource resource, model::Meta meta,
+                                    nlohmann::json patch) {
+  const auto written = co_await client.json_patch(resource, {meta.ns, meta.name}, patch);
+  if (!written && written.error().kind != Error::Kind::not_found) co_return fail(written.error());
+  co_return Done{};
+}
+
+}  // namespace
+
+Task<Result<bool>> write_status(kube::Client& client, kube::Resource resource, model::Meta meta,
+                                model::SeenStatus seen, nlohmann::json status) {
+  const auto patch = api::status_patch(status, meta, seen);
+  if (!patch) co_return false;
+  const auto written = co_await client.merge_patch(resource, {meta.ns, meta.name}, *patch,
+                                                   {.subresource = "status"});
+  if (written) co_return true;
+  if (written.error().kind == Error::Kind::not_found) co_return false;
+  co_return fail(written.error());
+}
+
+Task<Result<Done>> add_finalizer(kube::Client& client, kube::Resource resource, model::Meta meta) {
+  nlohmann::json patch = api::add_finalizer_patch(meta);
+  co_return co_await patch_finalizers(client, std::move(resource), std::move(meta),
+                                      std::move(patch));
+}
+
+Task<Result<Done>> remove_finalizer(kube::Client& client, kube::Resource resource,
+                                    model::Meta meta) {
+  nlohmann::json patch = api::remove_finalizer_patch(meta);
+  co_return co_await patch_finalizers(client, std::move(resource), std::move(meta),
+                                      std::move(patch));
+}
+
+}  // namespace portcullis::controllers

@@ -1,0 +1,205 @@
+#include "controllers/target_judge.hpp"
+
+#include <algorithm>
+
+#include "controllers/group_wants.hpp"
+#include "model/resource_id.hpp"
+#include "plan/scope.hpp"
+#include "plan/words.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+using State = plan::TargetState::State;
+
+std::string short_name(const std::string& group_id) {
+  const auto id = model::parse_resource_id(group_id);
+  return id ? id->name : group_id;
+}
+
+plan::Permitted permitted_by(const World& world, const model::PolicyPort& port,
+                             const plan::FilterPath& path) {
+  plan::Permitted permitted;
+  for (const auto& exception : port.exceptions) {
+    permitted.sources = permitted.sources.unite(model::PrefixSet::of(exception.sources));
+    if (!exception.service_tag.empty()) permitted.tags.push_back(exception.service_tag);
+  }
+  for (const auto& filter : path) {
+    const auto view = world.groups.find(model::resource_key(filter.id));
+    if (view == world.groups.end()) continue;
+    for (const auto& wanted : view->second.plan.wanted) {
+      if (wanted.mark.kind == plan::RuleKind::open || wanted.mark.kind == plan::RuleKind::keep) {
+        permitted.rules.push_back(wanted.rule);
+      }
+    }
+  }
+  return permitted;
+}
+
+void add_cuts(plan::TargetState& target, const model::PolicyPort& port,
+              const std::vector<plan::Blame>& blames) {
+  for (const auto& blame : blames) {
+    model::PolicyStatus::Cut cut{.ports = to_string(port.range),
+                                 .protocol = model::to_string(port.protocol),
+                                 .sources = {},
+                                 .rule = short_name(blame.group) + "/" + blame.rule};
+    for (const auto& prefix : blame.sources.cover()) cut.sources.push_back(to_string(prefix));
+    for (const auto& name : blame.names) cut.sources.push_back(name);
+    constexpr std::size_t most_sources = 16;
+    if (cut.sources.size() > most_sources) cut.sources.resize(most_sources);
+    target.cut.push_back(std::move(cut));
+  }
+}
+
+std::string blame_words(const std::vector<plan::Blame>& blames) {
+  if (blames.empty()) return "a rule lets somebody in";
+  const auto& first = blames.front();
+  return "rule \"" + first.rule + "\" (priority " + std::to_string(first.priority) + ") in \"" +
+         short_name(first.group) + "\" lets in " +
+         (first.names.empty() ? plan::list_prefixes(first.sources.cover())
+                              : plan::join(first.names));
+}
+
+/// The worst thing said about any way and port is what the target is.
+void worsen(plan::TargetState& target, State state, std::string message) {
+  constexpr auto rank = [](State which) {
+    switch (which) {
+      case State::unprotected:
+        return 4;
+      case State::bypassed:
+        return 3;
+      case State::out_of_scope:
+        return 2;
+      case State::locking:
+        return 1;
+      default:
+        return 0;
+    }
+  };
+  if (rank(state) <= rank(target.state)) return;
+  target.state = state;
+  target.message = std::move(message);
+}
+
+void judge_port(const World& world, const model::CloudAccount& account,
+                const model::PolicyPort& port, const model::NetworkPath& way,
+                plan::TargetState& target) {
+  const plan::FilterPath path = world.filters(way);
+  const std::string where = to_string(way.address) + " port " + to_string(port.range);
+  if (path.empty()) {
+    return worsen(target, State::unprotected,
+                  "no NSG stands before " + to_string(way.address) +
+                      ": attach one to the interface or its subnet");
+  }
+  const bool writable = std::ranges::any_of(path, [&](const plan::Filter& filter) {
+    const auto id = model::parse_resource_id(filter.id);
+    return id && model::may_write(account, id->resource_group);
+  });
+  const plan::Inbound inbound{.destination = way.address,
+                              .application_groups = way.application_groups,
+                              .ports = port.range,
+                              .protocol = port.protocol};
+  const auto proof = plan::prove_closed(path, inbound, permitted_by(world, port, path));
+  if (proof.closed()) return;
+  if (!writable) {
+    return worsen(target, State::out_of_scope,
+                  "NSG \"" + short_name(path.front().id) +
+                      "\" is in no resource group that the account may write "
+                      "(spec.networkResourceGroups)");
+  }
+  // As long as our own rules are still to be written, nobody else is to blame.
+  for (const auto& filter : path) {
+    const auto view = world.groups.find(model::resource_key(filter.id));
+    if (view == world.groups.end() || !view->second.group) {
+      const bool failed = view != world.groups.end() && view->second.error;
+      return worsen(target, State::locking,
+                    "NSG \"" + short_name(filter.id) + "\" " +
+                        (failed ? "cannot be read: " + view->second.error->message
+                                : std::string("has not been read yet")));
+    }
+    if (view->second.error) {
+      return worsen(target, State::locking,
+                    "NSG \"" + short_name(filter.id) + "\": " + view->second.error->message);
+    }
+    if (!view->second.plan.in_sync()) {
+      return worsen(target, State::locking,
+                    "the lock in NSG \"" + short_name(filter.id) + "\" is being written");
+    }
+    for (const auto& problem : view->second.plan.problems) {
+      if (problem.kind == plan::ProblemKind::no_free_priority ||
+          problem.kind == plan::ProblemKind::no_capacity) {
+        return worsen(target, State::bypassed, problem.message);
+      }
+    }
+  }
+  if (proof.verdict == plan::ClosedProof::Verdict::unread) {
+    return worsen(target, State::locking, where + ": an NSG has not been read yet");
+  }
+  add_cuts(target, port, proof.blames);
+  worsen(target, State::bypassed,
+         where + ": " + blame_words(proof.blames) + " above the lock; remove or narrow it");
+}
+
+}  // namespace
+
+void judge_target(const World& world, const model::CloudAccount& account,
+                  const model::JitPolicy& policy, plan::TargetState& target) {
+  target.cut.clear();
+  target.groups = world.groups_before(target.machine.id);
+  std::ranges::sort(target.groups);
+  target.groups.erase(std::unique(target.groups.begin(), target.groups.end()), target.groups.end());
+  if (!policy.enforce) {
+    target.state = State::audited;
+    for (const auto& way : target.machine.paths) {
+      for (const auto& port : policy.ports) {
+        const plan::FilterPath path = world.filters(way);
+        const plan::Inbound inbound{.destination = way.address,
+                                    .application_groups = way.application_groups,
+                                    .ports = port.range,
+                                    .protocol = port.protocol};
+        add_cuts(target, port, plan::what_is_cut(path, inbound, permitted_by(world, port, path)));
+      }
+    }
+    target.message = target.cut.empty() ? "a lock would cut nobody"
+                                        : "a lock would cut " + std::to_string(target.cut.size()) +
+                                              " rule(s); nothing is changed in Audit";
+    return;
+  }
+  target.state = State::locked;
+  target.message = "nobody reaches the ports outside a grant, by NSG rules";
+  for (const auto& way : target.machine.paths) {
+    for (const auto& port : policy.ports) judge_port(world, account, port, way, target);
+  }
+  if (target.machine.paths.empty()) {
+    target.state = State::unresolved;
+    target.message = "the machine has no network interface with a private address";
+  }
+  if (const auto* older = older_claim(world, policy, target.machine.id)) {
+    target.state = State::conflict;
+    target.message = "JitPolicy \"" + older->meta.key() +
+                     "\" is older and has this machine and port: it decides; this policy locks, "
+                     "but grants nothing here";
+  }
+}
+
+const model::JitPolicy* older_claim(const World& world, const model::JitPolicy& policy,
+                                    const std::string& machine_id) {
+  for (const auto& [key, other] : world.stores.policies.all()) {
+    if (other->meta.uid == policy.meta.uid || other->meta.deleting || !other->enforce) continue;
+    if (!model::came_before(other->meta, policy.meta)) continue;
+    const auto view = world.policy_views.find(key);
+    if (view == world.policy_views.end()) continue;
+    const bool has_machine = std::ranges::any_of(view->second.targets, [&](const auto& target) {
+      return model::resource_key(target.machine.id) == model::resource_key(machine_id);
+    });
+    if (!has_machine) continue;
+    for (const auto& mine : policy.ports) {
+      for (const auto& theirs : other->ports) {
+        if (plan::share_port(mine, theirs)) return other.get();
+      }
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace portcullis::controllers

@@ -1,0 +1,183 @@
+#include "controllers/world.hpp"
+
+#include <algorithm>
+
+#include "api/decode.hpp"
+#include "base/log.hpp"
+#include "model/resource_id.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+template <typename T>
+kube::Store<T> make_store(const char* kind, Result<T> (*decode)(simdjson::dom::element)) {
+  return kube::Store<T>(api::key_of, decode, [kind](const std::string& key, const Error& error) {
+    log::error("object not understood, left out",
+               {{"kind", kind}, {"key", key}, {"error", error.message}});
+  });
+}
+
+}  // namespace
+
+Stores::Stores()
+    : accounts(make_store<model::CloudAccount>("CloudAccount", api::decode_account)),
+      policies(make_store<model::JitPolicy>("JitPolicy", api::decode_policy)),
+      requests(make_store<model::AccessRequest>("AccessRequest", api::decode_request)),
+      verdicts(make_store<model::AccessVerdict>("AccessVerdict", api::decode_verdict)) {}
+
+World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
+    : clock(the_clock),
+      instance(std::move(the_instance)),
+      account_queue(the_clock),
+      policy_queue(the_clock),
+      request_queue(the_clock),
+      group_queue(the_clock),
+      provider_of_(std::move(providers)) {
+  stores.verdicts.listen([this](const std::string& key, const auto& before, const auto& after) {
+    if (before) verdicts_about[before->meta.ns + "/" + before->request_name].erase(key);
+    if (after) verdicts_about[after->meta.ns + "/" + after->request_name].insert(key);
+  });
+}
+
+const model::CloudAccount* World::account_of(std::string_view resource_id) const {
+  const auto id = model::parse_resource_id(resource_id);
+  if (!id) return nullptr;
+  const model::CloudAccount* owner = nullptr;
+  for (const auto& [name, account] : stores.accounts.all()) {
+    if (model::ascii_lower(account->subscription) != model::ascii_lower(id->subscription)) continue;
+    if (owner == nullptr || model::came_before(account->meta, owner->meta)) owner = account.get();
+  }
+  return owner;
+}
+
+Task<Result<Done>> World::refresh_machine(std::string account, std::string id, Duration max_age) {
+  const std::string key = model::resource_key(id);
+  if (const auto known = machines.find(key); known != machines.end() && known->second.machine &&
+                                             !known->second.error &&
+                                             clock.now() - known->second.read_at < max_age) {
+    co_return Done{};
+  }
+  const auto owner = stores.accounts.find(account);
+  if (!owner) co_return fail(Error::Kind::not_found, "account \"" + account + "\" does not exist");
+  const auto provider = provider_of(*owner);
+  if (!provider) co_return fail(provider.error());
+  auto read = co_await (*provider)->read_machine(id);
+  MachineView& view = machines[key];
+  if (!read) {
+    view.error = read.error();
+    co_return fail(read.error());
+  }
+  const auto before = groups_before(id);
+  const bool changed = !view.machine || *view.machine != *read;
+  view.machine = std::move(*read);
+  view.read_at = clock.now();
+  view.error.reset();
+  if (changed) {
+    for (const auto& group : before) mark_group(group, runtime::Workqueue::Urgency::normal);
+    for (const auto& group : groups_before(id)) {
+      mark_group(group, runtime::Workqueue::Urgency::normal);
+    }
+  }
+  co_return Done{};
+}
+
+void World::mark_group(const std::string& id, runtime::Workqueue::Urgency urgency) {
+  const std::string key = model::resource_key(id);
+  GroupView& view = groups[key];
+  if (view.id.empty()) view.id = id;
+  group_queue.add(key, urgency);
+}
+
+void World::group_changed(const std::string& key) {
+  for (const auto& [policy, view] : policy_views) {
+    const bool concerned = std::ranges::any_of(view.targets, [&](const plan::TargetState& target) {
+      return std::ranges::any_of(groups_before(target.machine.id), [&](const std::string& id) {
+        return model::resource_key(id) == key;
+      });
+    });
+    if (concerned || view.leaving) policy_queue.add(policy);
+  }
+  for (const auto& [name, verdict] : stores.verdicts.all()) {
+    if (!verdict->granted) continue;
+    const auto rules_in = touched.find(verdict->meta.uid);
+    bool concerned = rules_in != touched.end() && rules_in->second.contains(key);
+    for (const auto& target : verdict->targets) {
+      for (const auto& id : groups_before(target.resource_id)) {
+        concerned = concerned || model::resource_key(id) == key;
+      }
+    }
+    if (concerned) request_queue.add(verdict->meta.ns + "/" + verdict->request_name);
+  }
+}
+
+std::vector<std::string> World::groups_before(const std::string& machine_id) const {
+  std::vector<std::string> ids;
+  const auto view = machines.find(model::resource_key(machine_id));
+  if (view == machines.end() || !view->second.machine) return ids;
+  for (const auto& path : view->second.machine->paths) {
+    for (std::string& id : group_ids(path)) ids.push_back(std::move(id));
+  }
+  return ids;
+}
+
+plan::FilterPath World::filters(const model::NetworkPath& path) const {
+  plan::FilterPath out;
+  for (const std::string& id : group_ids(path)) {
+    const auto view = groups.find(model::resource_key(id));
+    const bool read = view != groups.end() && view->second.group && !view->second.gone;
+    out.push_back({.id = id, .group = read ? &*view->second.group : nullptr});
+  }
+  return out;
+}
+
+plan::Surroundings World::surroundings(const model::AccessVerdict& verdict) const {
+  const std::string policy_key = verdict.meta.ns + "/" + verdict.policy_name;
+  plan::Surroundings around;
+  around.request = stores.requests.find(verdict.meta.ns + "/" + verdict.request_name).get();
+  around.policy = stores.policies.find(policy_key).get();
+  around.policy_readable = !stores.policies.poisoned().contains(policy_key);
+  if (around.policy != nullptr) {
+    around.account = stores.accounts.find(around.policy->account).get();
+    around.account_readable = !stores.accounts.poisoned().contains(around.policy->account);
+  } else {
+    around.account_readable = false;
+  }
+  return around;
+}
+
+bool World::is_live(const model::AccessVerdict& verdict) const {
+  return plan::counts(verdict, operator_name) &&
+         plan::is_live(verdict, surroundings(verdict), clock.now());
+}
+
+bool World::swept(const std::string& account) const {
+  const auto view = account_views.find(account);
+  if (view == account_views.end() || !view->second.listed) return false;
+  return std::ranges::all_of(groups, [&](const auto& entry) {
+    const auto* owner = account_of(entry.second.id);
+    return owner == nullptr || owner->meta.name != account || entry.second.passed ||
+           entry.second.gone;
+  });
+}
+
+bool World::grants_resolved(const std::string& account) const {
+  return std::ranges::all_of(stores.verdicts.all(), [&](const auto& entry) {
+    const auto& verdict = *entry.second;
+    if (!is_live(verdict)) return true;
+    return std::ranges::all_of(verdict.targets, [&](const auto& target) {
+      const auto* owner = account_of(target.resource_id);
+      if (owner == nullptr || owner->meta.name != account) return true;
+      const auto view = machines.find(model::resource_key(target.resource_id));
+      return view != machines.end() && view->second.machine.has_value();
+    });
+  });
+}
+
+std::vector<std::string> group_ids(const model::NetworkPath& path) {
+  std::vector<std::string> ids;
+  if (path.subnet_group) ids.push_back(*path.subnet_group);
+  if (path.interface_group) ids.push_back(*path.interface_group);
+  return ids;
+}
+
+}  // namespace portcullis::controllers

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "cloud/provider.hpp"
+#include "kube/store.hpp"
+#include "model/account.hpp"
+#include "model/policy.hpp"
+#include "model/request.hpp"
+#include "plan/evaluator.hpp"
+#include "plan/lifecycle.hpp"
+#include "plan/rule_plan.hpp"
+#include "plan/target_state.hpp"
+#include "runtime/workqueue.hpp"
+
+namespace portcullis::controllers {
+
+/// The API server's objects as the reflectors keep them.
+struct Stores {
+  Stores();
+
+  kube::Store<model::CloudAccount> accounts;
+  kube::Store<model::JitPolicy> policies;
+  kube::Store<model::AccessRequest> requests;
+  kube::Store<model::AccessVerdict> verdicts;
+
+  bool synced() const {
+    return accounts.synced() && policies.synced() && requests.synced() && verdicts.synced();
+  }
+  /// An object that cannot be read may be one that wants a rule.
+  bool all_readable() const {
+    return accounts.poisoned().empty() && policies.poisoned().empty() &&
+           requests.poisoned().empty() && verdicts.poisoned().empty();
+  }
+};
+
+/// A machine as last read; an error leaves the last good reading in place.
+struct MachineView {
+  std::optional<model::VirtualMachine> machine{};
+  TimePoint read_at{};
+  std::optional<Error> error{};
+};
+
+/// A group as last read, and what was found to be done about it then.
+struct GroupView {
+  std::string id;  ///< as the cloud spells it
+  std::optional<model::SecurityGroup> group{};
+  TimePoint read_at{};
+  plan::RulePlan plan{};         ///< computed on this reading: empty changes mean in sync
+  std::optional<Error> error{};  ///< of the last pass, if it failed
+  bool gone = false;             ///< 404, seen twice
+  bool passed = false;           ///< a whole pass has been made since the start
+};
+
+/// A policy's machines as its last pass found them.
+struct PolicyView {
+  std::string uid;
+  std::int64_t generation = 0;
+  std::vector<plan::TargetState> targets{};
+  bool complete = false;  ///< every target was read freshly, without an error
+  bool leaving = false;   ///< being deleted, its grants are closed: its locks may go
+};
+
+struct AccountView {
+  bool listed = false;  ///< the groups in scope were listed since the start
+  std::optional<Error> error{};
+};
+
+/// What the controllers share: the stores, what was read of the cloud, and the queues by which they
+/// wake each other. All of it is a cache; a new process builds it anew. One thread.
+class World {
+ public:
+  using ProviderOf = std::function<Result<cloud::Provider*>(const model::CloudAccount&)>;
+
+  World(Clock& clock, ProviderOf provider_of, std::string instance);
+
+  Clock& clock;
+  const std::string instance;
+  std::string operator_name{};  ///< our user name, as the API server says it
+  Stores stores;
+  std::map<std::string, MachineView> machines{};     ///< by resource_key
+  std::map<std::string, GroupView> groups{};         ///< by resource_key
+  std::map<std::string, PolicyView> policy_views{};  ///< by namespace/name
+  std::map<std::string, AccountView> account_views{};
+  /// Groups that a grant had rules in, by verdict uid: where its closing has to be proven.
+  std::map<std::string, std::set<std::string>> touched{};
+  /// Keys of the verdicts about requests of that key ("namespace/name"), present and past ones.
+  std::map<std::string, std::set<std::string>> verdicts_about{};
+
+  runtime::Workqueue account_queue;
+  runtime::Workqueue policy_queue;
+  runtime::Workqueue request_queue;
+  runtime::Workqueue group_queue;
+
+  Result<cloud::Provider*> provider_of(const model::CloudAccount& account) {
+    return provider_of_(account);
+  }
+
+  /// The account that owns a subscription: the oldest that names it.
+  const model::CloudAccount* account_of(std::string_view resource_id) const;
+
+  /// Reads the machine anew unless the last good reading is younger than `max_age`; marks the
+  /// groups before it if anything about it changed.
+  Task<Result<Done>> refresh_machine(std::string account, std::string id, Duration max_age);
+
+  void mark_group(const std::string& id, runtime::Workqueue::Urgency urgency);
+
+  /// Wakes the policies and requests whose judgement rests on this group.
+  void group_changed(const std::string& key);
+
+  /// The groups on the ways to a machine; empty when it is not known.
+  std::vector<std::string> groups_before(const std::string& machine_id) const;
+
+  /// The groups of one way, as last read.
+  plan::FilterPath filters(const model::NetworkPath& path) const;
+
+  plan::Surroundings surroundings(const model::AccessVerdict& verdict) const;
+  bool is_live(const model::AccessVerdict& verdict) const;
+
+  /// Every rule of ours in the account's scope is known: no group can hold one that was not seen.
+  bool swept(const std::string& account) const;
+
+  /// Whether the machines of every live grant of the account have been read.
+  bool grants_resolved(const std::string& account) const;
+
+ private:
+  ProviderOf provider_of_;
+};
+
+/// Ids of the groups on one way, in the order of passing.
+std::vector<std::string> group_ids(const model::NetworkPath& path);
+
+}  // namespace portcullis::controllers

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "runtime/workqueue.hpp"
+
+namespace portcullis::runtime {
+
+/// What to do with a key after a pass that succeeded.
+struct Next {
+  std::optional<TimePoint> at{};  ///< reconcile again then; unset: when something changes
+};
+
+/// Brings the world to what one object asks for. Called with a key and never with an event, never
+/// twice at once for one key, and again from the start after any failure: every pass is idempotent.
+class Reconciler {
+ public:
+  virtual ~Reconciler() = default;
+  virtual Task<Result<Next>> reconcile(std::string key) = 0;
+};
+
+struct ControllerOptions {
+  std::string name;  ///< in logs and metrics
+  int workers = 1;
+  Duration first_retry = std::chrono::milliseconds(500);
+  Duration last_retry = std::chrono::seconds(30);  ///< the cap of doubling
+};
+
+/// Works off a queue with one reconciler. A failed pass is tried again: after `retry_after` if the
+/// error has one, else after a doubling wait with jitter. A pass that asks for the past runs again
+/// after a second: it must not spin. An exception in a pass is a failed pass.
+class Controller {
+ public:
+  Controller(ControllerOptions options, Reconciler& reconciler, Workqueue& queue, Clock& clock,
+             std::uint64_t jitter_seed);
+
+  /// One worker; run `options.workers` of them. Returns after the queue was stopped.
+  Task<void> work();
+
+  /// The queue's timers; run once.
+  Task<void> run_timers() { return queue_.run_timers(); }
+
+  const ControllerOptions& options() const { return options_; }
+
+ private:
+  Task<Result<Next>> guarded_pass(std::string key);
+  Duration retry_wait(const std::string& key, const Error& error);
+
+  ControllerOptions options_;
+  Reconciler& reconciler_;
+  Workqueue& queue_;
+  Clock& clock_;
+  std::minstd_rand random_;
+  std::map<std::string, int> failures_;
+};
+
+}  // namespace portcullis::runtime
