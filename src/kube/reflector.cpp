@@ -61,9 +61,14 @@ Task<void> Reflector::follow() {
 
   end.lived = client_.clock().boot_now() - started;
   end.advanced = version_ != before;
-  if (end.error) note_failure("Watch ended", *end.error);
-  if (phase_ == Phase::stream_list && end.error && !end.opened && refuses_stream_list(*end.error)) {
+  const bool no_stream_lists =
+      phase_ == Phase::stream_list && end.error && !end.opened && refuses_stream_list(*end.error);
+  if (no_stream_lists) {
     stream_list_refused_ = true;
+    log::info("The server has no streaming lists; asking for pages",
+              {{"resource", resource_.plural}});
+  } else if (end.error) {
+    note_failure(phase_ == Phase::watch ? "Watch ended" : "List failed", *end.error);
   }
   const Step step = step_after(phase_, end);
   phase_ = step.phase;
@@ -213,10 +218,13 @@ void Reflector::synced(std::string version) {
 
 void Reflector::note_failure(const char* what, const Error& error) {
   ++stats_.failures;
-  log::info(what, {{"resource", resource_.plural},
-                   {"error", to_string(error.kind)},
-                   {"status", error.status},
-                   {"message", error.message}});
+  // A watch that ends is daily business; without a list nothing is known.
+  const auto level = phase_ == Phase::watch ? log::Level::info : log::Level::warning;
+  log::write(level, what,
+             {{"resource", resource_.plural},
+              {"error", to_string(error.kind)},
+              {"status", error.status},
+              {"message", error.message}});
 }
 
 }  // namespace portcullis::kube

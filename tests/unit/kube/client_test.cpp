@@ -355,8 +355,9 @@ TEST_CASE("Only a plain yes is a yes") {
   CHECK(ask(R"({"status":[]})").error().kind == Kind::malformed);
   CHECK(ask(R"({})").error().kind == Kind::malformed);
   const auto asked = world.transport.sent.size();
-  CHECK(run(world.io, world.clock, world.client.may({.username = "", .groups = {"sre"}}, {})).error().kind ==
-        Kind::invalid);
+  CHECK(run(world.io, world.clock, world.client.may({.username = "", .groups = {"sre"}}, {}))
+            .error()
+            .kind == Kind::invalid);
   CHECK(world.transport.sent.size() == asked);
 }
 

@@ -1,0 +1,548 @@
+#include <catch2/catch.hpp>
+
+#include "reflector_world.hpp"
+
+namespace portcullis::kube {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = Error::Kind;
+using World = ReflectorWorld;
+
+const std::string a1 = object_text("a", "one", "11");
+const std::string a2 = object_text("a", "two", "21");
+const std::string b1 = object_text("b", "bee", "12");
+
+/// Synced by a streaming list with object a at version 20; the stream stays open.
+test::ScriptedStreamPtr synced(World& world) {
+  auto stream = world.transport.add_stream();
+  stream->piece(event_text("ADDED", a1)).piece(bookmark_text("20", true));
+  world.start();
+  REQUIRE(world.store.synced());
+  return stream;
+}
+
+/// Without streaming lists: a list at version 20 with object a, then a watch that stays open.
+test::ScriptedStreamPtr synced_by_pages(World& world) {
+  auto refusal = world.transport.add_stream(422);
+  refusal->piece(status_text(422, "Invalid", "sendInitialEvents is forbidden for watch")).end();
+  world.transport.answer(200, list_text({a1}, "20"));
+  auto stream = world.transport.add_stream();
+  world.start();
+  REQUIRE(world.store.synced());
+  return stream;
+}
+
+TEST_CASE("A streaming list fills the store at its mark and goes on as the watch") {
+  World world;
+  auto stream = world.transport.add_stream();
+  world.start();
+  CHECK(world.target(0).starts_with("/apis/example.com/v1/widgets?watch=1&"));
+  CHECK(has(world.target(0),
+            "allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"));
+  CHECK_FALSE(has(world.target(0), "resourceVersion="));
+  stream->piece(event_text("ADDED", a1) + event_text("ADDED", b1));
+  world.settle();
+  CHECK_FALSE(world.store.synced());
+  CHECK(world.store.all().empty());
+  stream->piece(bookmark_text("20", true));
+  world.settle();
+  CHECK(world.store.synced());
+  CHECK(contents(world.store) == Contents{{"ns/a", "one"}, {"ns/b", "bee"}});
+  CHECK(world.reflector.version() == "20");
+  stream->piece(event_text("MODIFIED", a2) + event_text("DELETED", object_text("b", "bee", "22")));
+  world.settle();
+  CHECK(contents(world.store) == Contents{{"ns/a", "two"}});
+  CHECK(world.reflector.version() == "22");
+  CHECK(world.requests() == 1);
+}
+
+TEST_CASE("Changes within a streaming list count; a bookmark without the mark does not end it") {
+  World world;
+  auto stream = world.transport.add_stream();
+  world.start();
+  stream->piece(event_text("ADDED", b1) + event_text("ADDED", a1) + bookmark_text("15") +
+                event_text("DELETED", object_text("b", "bee", "16")) + event_text("MODIFIED", a2));
+  world.settle();
+  CHECK_FALSE(world.store.synced());
+  stream->piece(bookmark_text("21", true));
+  world.settle();
+  CHECK(contents(world.store) == Contents{{"ns/a", "two"}});
+}
+
+TEST_CASE("A server that refuses streaming lists is asked for pages, from then on") {
+  World world;
+  auto stream = synced_by_pages(world);
+  CHECK(world.target(1) == "/apis/example.com/v1/widgets?limit=500");
+  CHECK(is_watch_from(world.target(2), "20"));
+  CHECK(has(world.target(2), "allowWatchBookmarks=true"));
+  CHECK(world.clock.boot_now() == test::FakeClock().boot_now());  // no pause on the way
+
+  stream->piece(error_event_text(410, "Expired"));
+  world.transport.answer(200, list_text({a2}, "30"));
+  world.transport.add_stream();
+  world.pass(2s);
+  CHECK(is_page_list(world.target(3)));
+  CHECK(is_watch_from(world.target(4), "30"));
+  CHECK(contents(world.store) == Contents{{"ns/a", "two"}});
+}
+
+TEST_CASE("Pages are followed by their tokens; the version is that of the list") {
+  World world;
+  world.transport.add_stream(400)->piece("sendInitialEvents unknown").end();
+  world.transport.answer(200, list_text({a1}, "20", "tok/1="));
+  world.transport.answer(200, list_text({b1}, "20"));
+  world.transport.add_stream();
+  world.start();
+  CHECK(world.target(2) == "/apis/example.com/v1/widgets?limit=500&continue=tok%2F1%3D");
+  CHECK(contents(world.store) == Contents{{"ns/a", "one"}, {"ns/b", "bee"}});
+  CHECK(is_watch_from(world.target(3), "20"));
+}
+
+TEST_CASE("When the snapshot of a paged list is gone, the whole is asked for in one piece") {
+  World world;
+  const bool on_first_page = GENERATE(true, false);
+  world.transport.add_stream(400)->piece("sendInitialEvents unknown").end();
+  if (!on_first_page) {
+    world.transport.answer(200, list_text({object_text("old", "x", "9")}, "20", "t"));
+  }
+  world.transport.answer(410, status_text(410, "Expired", "too old"));
+  world.transport.answer(200, list_text({a1, b1}, "25"));
+  world.transport.add_stream();
+  world.start();
+  CHECK(world.transport.sent.at(on_first_page ? 2 : 3).request.target ==
+        "/apis/example.com/v1/widgets");
+  CHECK(contents(world.store) == Contents{{"ns/a", "one"}, {"ns/b", "bee"}});
+  CHECK(world.reflector.version() == "25");
+}
+
+TEST_CASE("Lists that make no sense leave the store as it was") {
+  const auto body =
+      GENERATE(as<std::string>{}, "", "{", "[]", list_text({a2}, ""), list_text({a2}, "0"),
+               R"({"kind":"Table","metadata":{"resourceVersion":"30"},"rows":[]})",
+               R"({"kind":"WidgetList","metadata":{"resourceVersion":"30"}})",
+               R"({"kind":"WidgetList","metadata":{"resourceVersion":"30"},"items":{}})",
+               R"({"kind":"WidgetList","metadata":{"resourceVersion":30},"items":[]})",
+               list_text({"{\"a\":" + std::string(1000, '[') + std::string(1000, ']') + "}"}, "30"),
+               list_text({a2}, "30").substr(0, 150));
+  World world;
+  auto stream = synced_by_pages(world);
+  stream->piece(error_event_text(410, "Expired"));
+  world.transport.answer(200, body);
+  world.pass(2s);
+  CHECK(is_page_list(world.last_target()));
+  CHECK(contents(world.store) == Contents{{"ns/a", "one"}});
+  CHECK(world.reflector.version() == "20");
+  world.transport.answer(200, list_text({a2}, "30"));
+  world.pass(5s);
+  CHECK(contents(world.store) == Contents{{"ns/a", "two"}});
+}
+
+TEST_CASE("Pages that never end are given up") {
+  World world;
+  world.transport.add_stream(400)->piece("sendInitialEvents unknown").end();
+  world.transport.serve = [](const net::Request&) {
+    return net::Response{.status = 200, .body = list_text({a1}, "20", "again")};
+  };
+  world.start();
+  CHECK(world.requests() == 3);
+  CHECK_FALSE(world.store.synced());
+}
+
+TEST_CASE("What was deleted meanwhile is found when a list replaces the store") {
+  World world;
+  std::vector<std::string> told;
+  world.store.listen([&told](const std::string& key, const auto& before, const auto& after) {
+    told.push_back(key + (before ? " " + *before : "") + " ->" + (after ? " " + *after : ""));
+  });
+  auto stream = synced(world);
+  stream->piece(event_text("ADDED", b1) + error_event_text(410, "Expired"));
+  auto second = world.transport.add_stream();
+  second->piece(event_text("ADDED", a2) + bookmark_text("40", true));
+  world.pass(2s);
+  CHECK(contents(world.store) == Contents{{"ns/a", "two"}});
+  CHECK(told ==
+        std::vector<std::string>{"ns/a -> one", "ns/b -> bee", "ns/a one -> two", "ns/b bee ->"});
+}
+
+TEST_CASE("A watch that ends in good order is resumed at once from the last version") {
+  World world;
+  auto stream = synced(world);
+  world.pass(3s);
+  stream->piece(event_text("MODIFIED", a2)).end();
+  world.transport.add_stream();
+  world.settle();
+  CHECK(world.requests() == 2);
+  CHECK(is_watch_from(world.last_target(), "21"));
+}
+
+TEST_CASE("Bookmarks move the version on") {
+  World world;
+  auto stream = synced(world);
+  world.pass(3s);
+  stream->piece(bookmark_text("77")).end();
+  world.transport.add_stream();
+  world.settle();
+  CHECK(is_watch_from(world.last_target(), "77"));
+}
+
+TEST_CASE("A watch that ends at once with nothing leads to a list, after a pause") {
+  World world;
+  auto stream = synced(world);
+  world.pass(3s);
+  stream->end();
+  world.transport.add_stream()->end();
+  world.settle();
+  CHECK(is_watch_from(world.last_target(), "20"));
+  CHECK(world.requests() == 2);
+  world.pass(799ms);
+  CHECK(world.requests() == 2);
+  world.transport.add_stream();
+  world.pass(801ms);
+  CHECK(world.requests() == 3);
+  CHECK(is_stream_list(world.last_target()));
+}
+
+TEST_CASE("410 leads to a list, as an answer and as an event; a Status has no version to keep") {
+  World world;
+  auto stream = synced(world);
+  world.pass(3s);
+  if (GENERATE(true, false)) {
+    stream->piece(error_event_text(410, GENERATE("Expired", "Gone")));
+  } else {
+    stream->end();
+    world.transport.add_stream(410)->piece(status_text(410, "Expired", "too old")).end();
+  }
+  world.transport.add_stream()->piece(event_text("ADDED", b1) + bookmark_text("50", true));
+  world.settle();
+  CHECK(world.reflector.version() == "20");
+  world.pass(2s);
+  CHECK(is_stream_list(world.last_target()));
+  CHECK(contents(world.store) == Contents{{"ns/b", "bee"}});
+}
+
+TEST_CASE("A server that does not know our version yet is asked for a list") {
+  World world;
+  auto stream = synced(world);
+  world.pass(3s);
+  stream->end();
+  world.transport.add_stream(504)
+      ->piece(status_text(504, "Timeout", "Too large resource version: 20, current: 3"))
+      .end();
+  world.settle();
+  auto list = world.transport.add_stream();
+  world.pass(2s);
+  CHECK(is_stream_list(world.last_target()));
+}
+
+TEST_CASE("A refused connection and 429 keep the version and back off") {
+  World world;
+  auto stream = synced(world);
+  world.pass(3s);
+  stream->end();
+  const bool refused = GENERATE(true, false);
+  for (int i = 0; i < 12; ++i) {
+    if (refused) {
+      world.transport.streams.push_back(fail(Kind::unavailable, "connection refused"));
+    } else {
+      world.transport.add_stream(429)->piece(status_text(429, "TooManyRequests", "later")).end();
+    }
+  }
+  world.settle();
+  std::vector<Duration> pauses;
+  for (int i = 0; i < 12; ++i) {
+    const auto before = world.clock.boot_now();
+    const auto count = world.requests();
+    while (world.requests() == count) world.pass(world.clock.until_next());
+    pauses.push_back(world.clock.boot_now() - before);
+    CHECK(is_watch_from(world.last_target(), "20"));
+  }
+  Duration base = 800ms;
+  for (const Duration pause : pauses) {
+    CHECK(pause >= base);
+    CHECK(pause < 2 * base);
+    base = std::min<Duration>(base * 2, 30s);
+  }
+  CHECK(contents(world.store) == Contents{{"ns/a", "one"}});
+}
+
+TEST_CASE("A longer Retry-After is obeyed, up to the longest pause") {
+  World world;
+  const auto [asked, waited] = GENERATE(table<const char*, Duration>({{"20", 20s}, {"900", 30s}}));
+  auto refusal = world.transport.add_stream(429);
+  refusal->headers = {{"Retry-After", asked}};
+  refusal->piece(status_text(429, "TooManyRequests", "storage is (re)initializing")).end();
+  world.start();
+  world.pass(waited - 1ms);
+  CHECK(world.requests() == 1);
+  world.pass(1ms);
+  CHECK(world.requests() == 2);
+  CHECK(is_stream_list(world.last_target()));
+}
+
+TEST_CASE("A list that is throttled while the storage starts is repeated by the client") {
+  World world;
+  world.transport.add_stream(422)->piece("sendInitialEvents unknown").end();
+  world.transport.answer(429, status_text(429, "TooManyRequests", "storage is (re)initializing"),
+                         {{"Retry-After", "1"}});
+  world.transport.answer(200, list_text({a1}, "20"));
+  world.start();
+  CHECK_FALSE(world.store.synced());
+  world.pass(1s);
+  CHECK(world.store.synced());
+}
+
+TEST_CASE("ERROR 429 keeps the version, ERROR 500 leads to a list") {
+  const auto code = GENERATE(429, 500);
+  World world;
+  auto stream = synced(world);
+  world.pass(3s);
+  stream->piece(error_event_text(code, code == 429 ? "TooManyRequests" : "InternalError"));
+  world.transport.add_stream();
+  world.settle();
+  CHECK(world.requests() == 1);
+  world.pass(1600ms);
+  CHECK(world.requests() == 2);
+  CHECK((code == 429 ? is_watch_from(world.last_target(), "20")
+                     : is_stream_list(world.last_target())));
+}
+
+TEST_CASE("Watches ask for 300 to 600 seconds and differ") {
+  std::set<int> seen;
+  for (std::uint64_t seed = 1; seed < 40; ++seed) {
+    World world(seed * 0x9e3779b97f4a7c15);
+    world.transport.add_stream();
+    world.start();
+    const auto at = world.target(0).find("timeoutSeconds=");
+    REQUIRE(at != std::string::npos);
+    const int seconds = std::stoi(world.target(0).substr(at + 15));
+    CHECK(seconds >= 300);
+    CHECK(seconds <= 600);
+    seen.insert(seconds);
+  }
+  CHECK(seen.size() > 20);
+}
+
+TEST_CASE("A silent watch is left after 150 s once it had bookmarks") {
+  World world;
+  auto stream = synced(world);
+  world.pass(100s);
+  stream->piece(bookmark_text("30"));
+  world.pass(149s);
+  CHECK(world.requests() == 1);
+  world.transport.add_stream();
+  world.pass(1s);
+  CHECK(world.requests() == 2);
+  CHECK(stream->closed);
+  CHECK(is_watch_from(world.last_target(), "30"));
+}
+
+TEST_CASE("A watch without bookmarks is left 30 s after its timeout") {
+  World world;
+  synced_by_pages(world);
+  const auto& target = world.target(2);
+  const int seconds = std::stoi(target.substr(target.find("timeoutSeconds=") + 15));
+  world.pass(std::chrono::seconds(seconds + 30) - 1ms);
+  CHECK(world.requests() == 3);
+  world.transport.add_stream();
+  world.pass(1ms);
+  CHECK(world.requests() == 4);
+  CHECK(is_watch_from(world.last_target(), "20"));
+}
+
+TEST_CASE("A watch that talks for ever is left, too") {
+  World world;
+  auto stream = synced(world);
+  for (int minute = 0; minute < 12 && world.requests() == 1; ++minute) {
+    stream->piece(bookmark_text(std::to_string(100 + minute)));
+    world.pass(60s);
+  }
+  CHECK(world.requests() >= 2);
+  CHECK(stream->closed);
+}
+
+TEST_CASE("A streaming list that gets stuck before its mark is replaced by pages") {
+  World world;
+  auto stream = world.transport.add_stream();
+  stream->piece(event_text("ADDED", b1));
+  world.start();
+  world.pass(30s);
+  CHECK(stream->closed);
+  world.transport.answer(200, list_text({a1}, "20"));
+  world.transport.add_stream();
+  world.pass(2s);
+  CHECK(contents(world.store) == Contents{{"ns/a", "one"}});
+}
+
+TEST_CASE("Foreign kinds, Tables, nameless objects and unknown types are skipped") {
+  World world;
+  auto stream = synced(world);
+  stream->piece(event_text("ADDED", object_text("x", "x", "31", "Gadget")) +
+                event_text("ADDED", R"({"kind":"Table","apiVersion":"meta.k8s.io/v1"})") +
+                event_text("ADDED", object_text("", "x", "32")) + event_text("NOVEL", b1) +
+                event_text("DELETED", object_text("a", "one", "33", "Gadget")));
+  world.settle();
+  CHECK(contents(world.store) == Contents{{"ns/a", "one"}});
+  CHECK(world.reflector.stats().skipped == 5);
+  CHECK(world.reflector.version() == "20");
+  stream->piece(event_text("ADDED", b1));
+  world.settle();
+  CHECK(world.store.all().size() == 2);
+}
+
+TEST_CASE("A version of nothing is not kept; odd ones are opaque") {
+  World world;
+  auto stream = synced(world);
+  const auto [given, kept] = GENERATE(table<std::string, std::string>(
+      {{"", "20"}, {"0", "20"}, {"18446744073709551616", "18446744073709551616"}, {"x-7", "x-7"}}));
+  stream->piece(event_text("MODIFIED", object_text("a", "two", given)));
+  world.settle();
+  CHECK(contents(world.store) == Contents{{"ns/a", "two"}});
+  CHECK(world.reflector.version() == kept);
+}
+
+TEST_CASE("A line that is no event ends the stream and leads to a list") {
+  World world;
+  auto stream = synced(world);
+  world.pass(3s);
+  stream->piece("{\"type\":\"ADDED\",\"obj\n" + event_text("ADDED", b1));
+  world.settle();
+  CHECK(stream->closed);
+  CHECK(contents(world.store) == Contents{{"ns/a", "one"}});
+  world.transport.add_stream()->piece(event_text("ADDED", a2) + bookmark_text("50", true));
+  world.pass(2s);
+  CHECK(contents(world.store) == Contents{{"ns/a", "two"}});
+}
+
+TEST_CASE("A watch that is cut within a line is resumed after the last whole event") {
+  World world;
+  auto stream = synced(world);
+  world.pass(3s);
+  const std::string whole = event_text("ADDED", b1);
+  stream->piece(event_text("MODIFIED", a2) + whole.substr(0, 40));
+  if (GENERATE(true, false)) {
+    stream->end();
+  } else {
+    stream->fail({.kind = Kind::unavailable, .message = "connection reset"});
+  }
+  world.transport.add_stream()->piece(whole);
+  world.settle();
+  CHECK(is_watch_from(world.last_target(), "21"));
+  CHECK(contents(world.store) == Contents{{"ns/a", "two"}, {"ns/b", "bee"}});
+}
+
+TEST_CASE("An object that cannot be understood is kept out and named; others go on") {
+  World world;
+  auto stream = synced(world);
+  stream->piece(event_text("MODIFIED", object_text("a", "poison", "21")) + event_text("ADDED", b1));
+  world.settle();
+  CHECK(contents(world.store) == Contents{{"ns/b", "bee"}});
+  CHECK(world.store.poisoned() == std::set<std::string>{"ns/a"});
+  stream->piece(event_text("MODIFIED", object_text("a", "well", "22")));
+  world.settle();
+  CHECK(world.store.poisoned().empty());
+  CHECK(world.store.all().size() == 2);
+}
+
+TEST_CASE("Stop ends a reflector wherever it waits, and it asks for nothing more") {
+  World world;
+  const auto place = GENERATE(as<std::string>{}, "opening", "first events", "watching", "pause",
+                              "listing", "between streams");
+  INFO(place);
+  if (place == "opening") {
+    world.transport.latency = 20s;
+    world.transport.add_stream();
+    world.start();
+  } else if (place == "first events") {
+    world.transport.add_stream()->piece(event_text("ADDED", a1));
+    world.start();
+  } else if (place == "watching") {
+    synced(world);
+  } else if (place == "pause") {
+    world.start();  // refused
+  } else if (place == "listing") {
+    world.transport.add_stream(422)->piece("sendInitialEvents unknown").end();
+    world.transport.latency = 20s;
+    world.start();
+    world.pass(20s);
+    REQUIRE(is_page_list(world.last_target()));
+  } else {
+    auto stream = synced(world);
+    world.pass(3s);
+    stream->end();
+    world.transport.latency = 5s;
+    world.settle();
+  }
+  const auto count = world.requests();
+  REQUIRE_FALSE(world.ended);
+  world.reflector.stop();
+  world.settle();
+  CHECK(world.ended);
+  world.pass(10min);
+  CHECK(world.requests() == count);
+}
+
+TEST_CASE("No server, however broken, makes the reflector spin") {
+  World world;
+  const auto mode = GENERATE(range(0, 9));
+  int version = 100;
+  world.transport.serve = [&](const net::Request&) -> Result<net::Response> {
+    switch (mode) {
+      case 0:
+        return fail(Kind::unavailable, "connection refused");
+      case 1:
+        return net::Response{.status = 500, .body = "x"};
+      case 2:
+        return net::Response{.status = 410, .body = status_text(410, "Expired", "x")};
+      default:
+        return net::Response{.status = 200, .body = list_text({a1}, "20")};
+    }
+  };
+  world.transport.serve_stream =
+      [&](const net::Request& request) -> Result<test::ScriptedStreamPtr> {
+    auto stream = test::make_stream();
+    switch (mode) {
+      case 0:
+        return fail(Kind::unavailable, "connection refused");
+      case 1:
+        stream->status = 500;
+        break;
+      case 2:
+        stream->piece(error_event_text(410, "Expired"));
+        break;
+      case 3:
+        stream->piece("garbage\n");
+        break;
+      case 4:  // each stream one event of a newer version
+        stream->piece(event_text("MODIFIED", object_text("a", "x", std::to_string(++version))));
+        break;
+      case 5:
+        stream->piece(event_text("MODIFIED", a2));
+        break;  // always the same event
+      case 6:
+        if (is_stream_list(request.target)) stream->piece(bookmark_text("20", true));
+        break;
+      case 7:
+        stream->status = 422;
+        stream->piece("sendInitialEvents unknown");
+        break;
+      default:
+        if (is_stream_list(request.target)) {
+          stream->piece(event_text("ADDED", a1) + bookmark_text(std::to_string(++version), true));
+        }
+        stream->piece(error_event_text(429, "TooManyRequests"));
+        break;
+    }
+    stream->end();
+    return stream;
+  };
+  world.start();
+  CHECK(world.requests() < 20);
+  world.pass(10min);
+  INFO("mode " << mode);
+  CHECK(world.requests() > 10);
+  CHECK(world.requests() < 200);
+}
+
+}  // namespace
+}  // namespace portcullis::kube

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/log.hpp"
+#include "kube/reflector.hpp"
+#include "support/fake_transport.hpp"
+#include "support/run.hpp"
+#include "watch_text.hpp"
+
+namespace portcullis::kube {
+
+/// A store of the texts under "value"; a value of "poison" cannot be decoded.
+inline Store<std::string> make_store() {
+  return Store<std::string>(
+      [](simdjson::dom::element object) {
+        const ObjectHead head = head_of(object);
+        return to_key({.ns = std::string(head.ns), .name = std::string(head.name)});
+      },
+      [](simdjson::dom::element object) -> Result<std::string> {
+        std::string_view value;
+        if (object["value"].get(value) != simdjson::SUCCESS || value == "poison") {
+          return fail(Error::Kind::malformed, "poison");
+        }
+        return std::string(value);
+      },
+      [](const std::string&, const Error&) {});
+}
+
+using Contents = std::map<std::string, std::string>;
+
+inline Contents contents(const Store<std::string>& store) {
+  Contents all;
+  for (const auto& [key, value] : store.all()) all[key] = *value;
+  return all;
+}
+
+/// A reflector of widgets against a scripted server. The io_context goes first.
+struct ReflectorWorld {
+  test::FakeClock clock;
+  test::FakeTransport transport{clock};
+  Client client{transport, clock};
+  Store<std::string> store = make_store();
+  Reflector reflector;
+  bool ended = false;
+  asio::io_context io;
+
+  explicit ReflectorWorld(std::uint64_t seed = 7) : reflector(client, widgets, store, seed) {}
+
+  void start() {
+    asio::co_spawn(io, reflector.run(), [this](std::exception_ptr problem) {
+      if (problem) std::rethrow_exception(problem);
+      ended = true;
+    });
+    test::settle(io);
+  }
+
+  void settle() { test::settle(io); }
+  void pass(Duration time) { clock.run_for(io, time); }
+  std::size_t requests() const { return transport.sent.size(); }
+  const std::string& target(std::size_t index) const {
+    return transport.sent.at(index).request.target;
+  }
+  const std::string& last_target() const { return transport.last().target; }
+};
+
+inline bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+inline bool is_stream_list(const std::string& target) { return has(target, "sendInitialEvents"); }
+inline bool is_watch_from(const std::string& target, const std::string& version) {
+  return has(target, "watch=1") && has(target, "&resourceVersion=" + version + "&");
+}
+inline bool is_page_list(const std::string& target) { return !has(target, "watch="); }
+
+}  // namespace portcullis::kube
