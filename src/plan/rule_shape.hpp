@@ -9,11 +9,17 @@
 
 namespace portcullis::plan {
 
+/// What a grant has in a rule.
+struct GrantShare {
+  std::string grant;  ///< uid
+  model::PrefixSet sources;
+};
+
 /// A rule as it is wanted, before it has a priority.
 struct Draft {
   model::SecurityRule rule{};
   OwnMark mark{};
-  std::vector<std::string> grants{};
+  std::vector<GrantShare> grants{};  ///< sorted
 };
 
 /// Sorted, overlapping and neighbouring ranges made one: equal port sets give equal lists.

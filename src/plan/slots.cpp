@@ -125,11 +125,10 @@ std::optional<SlotDraft> settle(const Slot& slot, const SecurityRule* actual, co
   if (!result.unknown.empty()) draft.mark.until = mark->until;
   for (const Slot::Live& grant : slot.live) {
     if (grant.sources.intersect(wanted).empty()) continue;
-    draft.grants.push_back(grant.grant);
+    draft.grants.push_back({.grant = grant.grant, .sources = grant.sources});
     draft.mark.until = std::max(draft.mark.until.value_or(grant.ends_at), grant.ends_at);
   }
-  std::ranges::sort(draft.grants);
-  draft.grants.erase(std::unique(draft.grants.begin(), draft.grants.end()), draft.grants.end());
+  std::ranges::sort(draft.grants, {}, &GrantShare::grant);
   draft.rule.description = describe(draft.mark);
   return result;
 }

@@ -1,0 +1,230 @@
+#include "plan/changes.hpp"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "plan/capacity.hpp"
+
+namespace portcullis::plan {
+namespace {
+
+using model::SecurityRule;
+
+struct Step {
+  const Proposal* proposal = nullptr;
+  Change::Kind kind = Change::Kind::put;
+  ChangeClass change_class = ChangeClass::close;
+  SecurityRule rule{};
+  std::string reason{};
+};
+
+ChangeClass class_of(RuleKind kind) {
+  if (kind == RuleKind::keep) return ChangeClass::keep;
+  return kind == RuleKind::lock ? ChangeClass::lock : ChangeClass::open;
+}
+
+/// Whether `rule` denies less than `actual` and is the same in all else.
+bool only_unlocks(const SecurityRule& rule, const SecurityRule& actual) {
+  const auto less = model::PrefixSet::of(rule.destination.prefixes);
+  const auto more = model::PrefixSet::of(actual.destination.prefixes);
+  SecurityRule same = actual;
+  same.destination = rule.destination;
+  return more.contains(less) && same_rule(same, rule);
+}
+
+std::vector<std::string> uids(const std::vector<GrantShare>& shares) {
+  std::vector<std::string> list;
+  for (const GrantShare& share : shares) list.push_back(share.grant);
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+  return list;
+}
+
+class Writer {
+ public:
+  Writer(const std::vector<Proposal>& proposals, const model::SecurityGroup& actual, bool may_open,
+         RulePlan& plan)
+      : proposals_(proposals), may_open_(may_open), plan_(plan), used_(Capacity::of(actual)) {}
+
+  std::map<std::string, SecurityRule> write() && {
+    for (const Proposal& proposal : proposals_) {
+      if (proposal.actual != nullptr) after_.emplace(proposal.name, *proposal.actual);
+      if (proposal.target) {
+        change(proposal);
+      } else if (proposal.removal) {
+        step(proposal, Change::Kind::remove, *proposal.removal, *proposal.actual, proposal.reason);
+      }
+    }
+    std::ranges::sort(steps_, {}, [](const Step& step) {
+      // The longest overdue closing first; a lock turned into an allow has no end and is worse.
+      const auto& mark = step.proposal->mark;
+      const TimePoint until = step.change_class == ChangeClass::close
+                                  ? mark.until.value_or(TimePoint::min())
+                                  : TimePoint::min();
+      return std::tuple{step.change_class, until, std::string_view(step.proposal->name)};
+    });
+    for (Step& each : steps_) emit(each);
+    return std::move(after_);
+  }
+
+ private:
+  void step(const Proposal& proposal, Change::Kind kind, ChangeClass change_class,
+            SecurityRule rule, std::string reason) {
+    steps_.push_back({.proposal = &proposal,
+                      .kind = kind,
+                      .change_class = change_class,
+                      .rule = std::move(rule),
+                      .reason = std::move(reason)});
+  }
+
+  void put(const Proposal& proposal, ChangeClass change_class, SecurityRule rule,
+           std::string reason) {
+    step(proposal, Change::Kind::put, change_class, std::move(rule), std::move(reason));
+  }
+
+  void change(const Proposal& proposal) {
+    const SecurityRule& target = *proposal.target;
+    const bool placed = target.priority != 0;
+    if (!placed) {
+      blocked(proposal, ProblemKind::no_free_priority,
+              "No priority is free for the rule " + target.name + ".");
+    }
+    if (proposal.actual == nullptr) {
+      if (placed) widen(proposal, "wanted");
+    } else if (!same_rule(*proposal.actual, target)) {
+      proposal.mark.kind == RuleKind::lock ? change_lock(proposal, placed)
+                                           : change_allow(proposal, placed);
+    }
+  }
+
+  void change_lock(const Proposal& proposal, bool placed) {
+    SecurityRule target = *proposal.target;
+    const SecurityRule& actual = *proposal.actual;
+    if (lets_in(actual)) {
+      if (!placed) target.priority = actual.priority;
+      put(proposal, ChangeClass::close, target, "somebody turned the lock into an allow");
+    } else if (placed && only_unlocks(target, actual)) {
+      put(proposal, ChangeClass::unlock, target, "the policy no longer wants all addresses");
+    } else if (placed) {
+      put(proposal, ChangeClass::lock, target, "differs from what is wanted");
+    }
+  }
+
+  /// What narrows goes at once and apart from what widens, so that it waits for nothing.
+  void change_allow(const Proposal& proposal, bool placed) {
+    const SecurityRule& actual = *proposal.actual;
+    SecurityRule target = *proposal.target;
+    const std::string differs = "differs from what is wanted";
+    if (proposal.expired) {
+      if (placed) {
+        widen(proposal, differs);
+      } else {
+        step(proposal, Change::Kind::remove, ChangeClass::close, actual, "past its end");
+      }
+      return;
+    }
+    if (!lets_in_beyond(actual, target)) {
+      if (ends_earlier(proposal)) {
+        if (!placed || !may_open_) target.priority = actual.priority;
+        put(proposal, ChangeClass::close, target, "the rule ends earlier than it says");
+      } else if (placed) {
+        widen(proposal, differs);
+      }
+      return;
+    }
+    const std::string reason = "lets in more than what is wanted";
+    auto less = narrowed(target, actual);
+    if (!less) {
+      step(proposal, Change::Kind::remove, ChangeClass::close, actual, reason);
+      if (placed) widen(proposal, "wanted");
+      return;
+    }
+    less->priority = placed && may_open_ ? target.priority : actual.priority;
+    const bool enough = !lets_in_beyond(target, actual);
+    put(proposal, ChangeClass::close, *less, reason);
+    if (placed && !enough) widen(proposal, "wanted");
+  }
+
+  /// Whether the rule lets in the same as before, but says that it ends later, or not when.
+  static bool ends_earlier(const Proposal& proposal) {
+    if (!lets_in(*proposal.actual) || lets_in_beyond(*proposal.target, *proposal.actual)) {
+      return false;
+    }
+    const auto& mark = proposal.actual_mark;
+    return !mark || (mark->until && proposal.mark.until < mark->until);
+  }
+
+  void widen(const Proposal& proposal, std::string reason) {
+    if (!may_open_ && proposal.mark.kind != RuleKind::lock) return;
+    put(proposal, class_of(proposal.mark.kind), *proposal.target, std::move(reason));
+  }
+
+  void emit(Step& each) {
+    const Proposal& proposal = *each.proposal;
+    const bool unlocks = each.change_class == ChangeClass::unlock;
+    // What protects instead could not be written: then the old lock stays.
+    if (unlocks && blocked_owners_.contains(proposal.mark.owner)) return;
+
+    const auto standing = after_.find(proposal.name);
+    const Capacity before = standing == after_.end() ? Capacity{} : Capacity::of(standing->second);
+    if (each.kind == Change::Kind::put) {
+      const Capacity next = used_.minus(before).plus(Capacity::of(each.rule));
+      if (next.fits_after(used_)) {
+        used_ = next;
+        after_[proposal.name] = each.rule;
+      } else if (each.change_class == ChangeClass::close) {
+        // Fewer addresses can take more prefixes. Closing is stronger than staying open.
+        each.kind = Change::Kind::remove;
+        each.rule = *proposal.actual;
+      } else {
+        blocked(proposal, ProblemKind::no_capacity,
+                "The rule " + each.rule.name + " would exceed what one group can hold.");
+        return;
+      }
+    }
+    if (each.kind == Change::Kind::remove) {
+      used_ = used_.minus(before);
+      after_.erase(proposal.name);
+    }
+    plan_.changes.push_back({.kind = each.kind,
+                             .change_class = each.change_class,
+                             .rule = std::move(each.rule),
+                             .reason = std::move(each.reason),
+                             .grants = uids(proposal.grants),
+                             .owner = proposal.mark.owner});
+  }
+
+  void blocked(const Proposal& proposal, ProblemKind kind, std::string message) {
+    if (proposal.mark.kind == RuleKind::lock) blocked_owners_.insert(proposal.mark.owner);
+    Problem problem{.kind = kind,
+                    .rule = proposal.target->name,
+                    .priority = proposal.actual != nullptr ? proposal.actual->priority : 0,
+                    .message = std::move(message),
+                    .owner = proposal.mark.owner,
+                    .until = proposal.mark.until};
+    for (const GrantShare& share : proposal.grants) {
+      const bool stands = proposal.actual != nullptr && lets_in(*proposal.actual) &&
+                          addresses(proposal.actual->source).contains(share.sources);
+      if (!stands) problem.grants.push_back(share.grant);
+    }
+    plan_.problems.push_back(std::move(problem));
+  }
+
+  const std::vector<Proposal>& proposals_;
+  bool may_open_;
+  RulePlan& plan_;
+  Capacity used_;
+  std::map<std::string, SecurityRule> after_;
+  std::set<std::string> blocked_owners_;
+  std::vector<Step> steps_;
+};
+
+}  // namespace
+
+std::map<std::string, SecurityRule> write_changes(const std::vector<Proposal>& proposals,
+                                                  const model::SecurityGroup& actual, bool may_open,
+                                                  RulePlan& plan) {
+  return Writer(proposals, actual, may_open, plan).write();
+}
+
+}  // namespace portcullis::plan
