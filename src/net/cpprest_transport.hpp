@@ -7,11 +7,21 @@
 
 namespace portcullis::net {
 
-/// Call first thing in `main`: cpprest's pool has forty threads otherwise.
+/// Call before anything else uses cpprest, whose pool would have forty threads otherwise. The first
+/// call counts; making a transport is one.
 void initialize_cpprest(int threads = 2);
 
 /// A transport over cpprestsdk for the cloud's REST calls: few and slow. At most four requests in
 /// flight; results are handed to `io`. `stream` is `unsupported`. The clock bounds every exchange.
+///
+/// Unlike the seam's promise, cpprest sends *any* request again when the pooled connection turns
+/// out dead before an answer. Use it only for calls that may be repeated: ours name what they write
+/// (PUT and DELETE of a resource by its id), and a token may be asked for twice.
+///
+/// Other limits of cpprest: it keeps idle connections for 30 to 60 s whatever `idle_timeout` says,
+/// joins answer headers of the same name with ", ", bounds neither an answer's head nor a single
+/// chunk (the deadline does), and knows no literal IPv6 addresses and no `server_name` other than
+/// the host's: those are `unsupported`. The destructor waits for its threads, two seconds at most.
 Result<std::unique_ptr<Transport>> make_cpprest_transport(asio::io_context& io, Clock& clock,
                                                           Origin origin, TlsOptions tls,
                                                           TransportOptions options = {});

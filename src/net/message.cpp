@@ -30,13 +30,6 @@ bool is_target(std::string_view text) {
          });
 }
 
-/// Headers that say where a message ends or whose connection it is: never somebody else's to set.
-bool is_framing(std::string_view name) {
-  constexpr std::array names{"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive",
-                             "Upgrade"};
-  return std::ranges::any_of(names, [&](std::string_view each) { return same_name(name, each); });
-}
-
 void add_line(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
 }
@@ -104,6 +97,12 @@ std::string_view reason_of(int status) {
 
 bool same_name(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+bool is_framing(std::string_view name) {
+  constexpr std::array names{"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive",
+                             "Upgrade"};
+  return std::ranges::any_of(names, [&](std::string_view each) { return same_name(name, each); });
 }
 
 std::optional<std::string> find_fault(const Headers& headers) {

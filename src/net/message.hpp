@@ -33,6 +33,9 @@ std::string print_head(const Response& response, const AnswerFrame& frame);
 /// Whether an answer of this status has a body at all (RFC 9110, 6.4.1).
 bool may_have_body(int status);
 
+/// Headers that say where a message ends or whose connection it is: never somebody else's to set.
+bool is_framing(std::string_view name);
+
 /// Letter case ignored.
 bool same_name(std::string_view a, std::string_view b);
 

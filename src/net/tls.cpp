@@ -18,7 +18,6 @@ struct Deleter {
 
 using Bio = std::unique_ptr<BIO, Deleter<BIO_free>>;
 using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Store = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 
 Bio read_only(const std::string& text) {
@@ -39,12 +38,6 @@ bool at_end_of_pem() {
   return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
 
-bool is_address(const std::string& host) {
-  boost::system::error_code error;
-  asio::ip::make_address(host, error);
-  return !error;
-}
-
 TlsContext make_context() {
   auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls);
   set_protocol(context->native_handle());
@@ -53,6 +46,12 @@ TlsContext make_context() {
 
 }  // namespace
 
+bool is_address(const std::string& host) {
+  boost::system::error_code error;
+  asio::ip::make_address(host, error);
+  return !error;
+}
+
 void set_protocol(SSL_CTX* context) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
@@ -60,13 +59,12 @@ void set_protocol(SSL_CTX* context) {
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 }
 
-Result<Done> set_trust(SSL_CTX* context, const std::string& ca_pem) {
+Result<TrustStore> make_trust(const std::string& ca_pem) {
+  TrustStore store(X509_STORE_new(), X509_STORE_free);
   if (ca_pem.empty()) {
-    SSL_CTX_set_default_verify_paths(context);
-    return Done{};
+    X509_STORE_set_default_paths(store.get());
+    return store;
   }
-  // A fresh store: a library may have put the system's roots into the old one.
-  Store store(X509_STORE_new());
   const Bio bio = read_only(ca_pem);
   int count = 0;
   while (const Certificate certificate = next_certificate(bio.get())) {
@@ -76,8 +74,11 @@ Result<Done> set_trust(SSL_CTX* context, const std::string& ca_pem) {
   if (!at_end_of_pem()) return fail(Error::Kind::invalid, "a CA certificate is broken PEM");
   if (count == 0) return fail(Error::Kind::invalid, "there is no certificate in the CA's PEM");
   X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);
-  SSL_CTX_set_cert_store(context, store.release());
-  return Done{};
+  return store;
+}
+
+void set_trust(SSL_CTX* context, const TrustStore& trust) {
+  SSL_CTX_set1_cert_store(context, trust.get());
 }
 
 Result<Done> set_identity(SSL_CTX* context, const std::string& certificate_pem,
@@ -113,9 +114,9 @@ Result<TlsContext> make_client_context(const std::string& ca_pem,
                                        const std::string& certificate_pem, const Secret& key) {
   TlsContext context = make_context();
   context->set_verify_mode(asio::ssl::verify_peer);
-  if (const auto trusted = set_trust(context->native_handle(), ca_pem); !trusted) {
-    return fail(trusted.error());
-  }
+  const auto trust = make_trust(ca_pem);
+  if (!trust) return fail(trust.error());
+  set_trust(context->native_handle(), *trust);
   const auto identified = set_identity(context->native_handle(), certificate_pem, key);
   if (!identified) return fail(identified.error());
   return context;
@@ -127,8 +128,9 @@ Result<TlsContext> make_server_context(const std::string& certificate_pem, const
   const auto identified = set_identity(context->native_handle(), certificate_pem, key);
   if (!identified) return fail(identified.error());
   if (!client_ca_pem.empty()) {
-    const auto trusted = set_trust(context->native_handle(), client_ca_pem);
-    if (!trusted) return fail(trusted.error());
+    const auto trust = make_trust(client_ca_pem);
+    if (!trust) return fail(trust.error());
+    set_trust(context->native_handle(), *trust);
     context->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
     // Resumed sessions are bound to a server that asks for the same clients.
     constexpr unsigned char id[] = "portcullis";
@@ -137,18 +139,20 @@ Result<TlsContext> make_server_context(const std::string& certificate_pem, const
   return context;
 }
 
-Result<Done> expect_host(SSL* session, const std::string& host) {
-  X509_VERIFY_PARAM* expected = SSL_get0_param(session);
+bool expect_host(X509_VERIFY_PARAM* expected, const std::string& host) {
   X509_VERIFY_PARAM_set_hostflags(
       expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-  bool known = false;
-  if (is_address(host)) {
-    // RFC 6066: no literal addresses in SNI.
-    known = X509_VERIFY_PARAM_set1_ip_asc(expected, host.c_str()) == 1;
-  } else {
-    known = X509_VERIFY_PARAM_set1_host(expected, host.data(), host.size()) == 1 &&
-            SSL_set_tlsext_host_name(session, host.c_str()) == 1;
-  }
+  const int known = is_address(host)
+                        ? X509_VERIFY_PARAM_set1_ip_asc(expected, host.c_str())
+                        : X509_VERIFY_PARAM_set1_host(expected, host.data(), host.size());
+  if (known != 1) ERR_clear_error();
+  return known == 1;
+}
+
+Result<Done> expect_host(SSL* session, const std::string& host) {
+  // RFC 6066: no literal addresses in SNI.
+  const bool known = expect_host(SSL_get0_param(session), host) &&
+                     (is_address(host) || SSL_set_tlsext_host_name(session, host.c_str()) == 1);
   if (known) return Done{};
   ERR_clear_error();
   return fail(Error::Kind::invalid, "no certificate can be for the host " + host);
