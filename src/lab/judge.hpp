@@ -22,7 +22,7 @@ struct Verdict {
 /// Esp or Ah in any letter case. Service tags are judged as far as the lab can know: VirtualNetwork
 /// is the subnets of the machine's virtual network, AzureLoadBalancer its probe address, Internet
 /// all the rest; other tags match nobody. Rules that ask for source ports are judged as if the flow
-/// came from port 49152.
+/// came from port 49152. Whether the machine runs, and listens there, is not asked.
 Verdict judge(const World& world, const std::string& from_address, const std::string& machine,
               std::uint16_t port, const std::string& protocol);
 

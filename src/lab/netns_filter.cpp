@@ -119,9 +119,18 @@ std::string rule_lines(const InboundRule& rule, bool v6, OnDeny on_deny) {
   return lines;
 }
 
+bool flushes(const SecurityGroup* group) { return group->flush_connection.value_or(false); }
+
+bool flushes(const Way& way) {
+  return std::any_of(way.groups.begin(), way.groups.end(),
+                     [](const SecurityGroup* group) { return flushes(group); });
+}
+
 std::string way_chains(const World& world, const Way& way, std::size_t number, OnDeny on_deny) {
   std::string groups;
-  std::string own = fmt::format("  chain way_{} {{ {}\n", number, comment(to_string(way.address)));
+  std::string fresh =
+      fmt::format("  chain way_{} {{ {}\n", number, comment(to_string(way.address)));
+  std::string established = fmt::format("  chain way_{}_established {{\n", number);
   for (std::size_t i = 0; i < way.groups.size(); ++i) {
     const auto chain = fmt::format("way_{}_nsg_{}", number, i + 1);
     groups += fmt::format("  chain {} {{ {}\n", chain, comment(way.groups[i]->name));
@@ -129,10 +138,34 @@ std::string way_chains(const World& world, const Way& way, std::size_t number, O
       groups += rule_lines(rule, way.address.v6, on_deny);
     }
     groups += "  }\n";
-    own += fmt::format("    jump {}\n", chain);
+    fresh += fmt::format("    jump {}\n", chain);
+    if (flushes(way.groups[i])) established += fmt::format("    jump {}\n", chain);
   }
-  own += way.broken.empty() ? "    accept\n" : fmt::format("    drop {}\n", comment(way.broken));
-  return groups + own + "  }\n";
+  fresh += way.broken.empty() ? "    accept\n" : fmt::format("    drop {}\n", comment(way.broken));
+  if (flushes(way)) groups += established + "    accept\n  }\n";
+  return groups + fresh + "  }\n";
+}
+
+/// A flow is judged once, when it is new. Where an NSG has flushConnection, it judges also what
+/// comes later from the one who began it. Neighbour discovery is the cable, not traffic.
+std::string input_chain(const std::vector<Way>& ways) {
+  std::string flushed;
+  std::string fresh;
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    const auto match =
+        fmt::format("{} daddr {}", ways[i].address.v6 ? "ip6" : "ip", to_string(ways[i].address));
+    if (flushes(ways[i])) {
+      flushed +=
+          fmt::format("    ct state established ct direction original {} goto way_{}_established\n",
+                      match, i + 1);
+    }
+    fresh += fmt::format("    {} goto way_{}\n", match, i + 1);
+  }
+  return flushed +
+         "    ct state established,related accept\n"
+         "    iifname lo accept\n"
+         "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n" +
+         fresh;
 }
 
 }  // namespace
@@ -141,17 +174,11 @@ std::string compile_filter(const World& world, const Machine& machine, OnDeny on
   std::string chains;
   std::string input = "  chain input {\n    type filter hook input priority filter; policy drop;\n";
   if (machine.running) {
-    // A flow is judged once, when it is new. Neighbour discovery is the cable, not traffic.
-    input +=
-        "    ct state established,related accept\n"
-        "    iifname lo accept\n"
-        "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n";
-    std::size_t number = 0;
-    for (const Way& way : ways_to(world, machine)) {
-      chains += way_chains(world, way, ++number, on_deny);
-      input += fmt::format("    {} daddr {} goto way_{}\n", way.address.v6 ? "ip6" : "ip",
-                           to_string(way.address), number);
+    const auto ways = ways_to(world, machine);
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+      chains += way_chains(world, ways[i], i + 1, on_deny);
     }
+    input += input_chain(ways);
   }
   if (on_deny == OnDeny::refuse)
     chains = std::string("  chain refuse {\n") + kRefuse + "  }\n" + chains;

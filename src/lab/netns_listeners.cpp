@@ -2,18 +2,31 @@
 
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <string_view>
 #include <utility>
 
 namespace portcullis::lab::netns {
 namespace {
+
+constexpr std::size_t kMostConnections = 200;
+
+/// Ends connections whose peers vanished without a word, as a removed namespace does.
+void watch_peer(int socket) {
+  const int yes = 1;
+  const int seconds = 30;
+  setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+  setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+  setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+}
 
 Result<FileDescriptor> listen_on(bool v6, std::uint16_t port) {
   const auto failed = [&](const char* step) {
@@ -97,8 +110,10 @@ Listeners::~Listeners() {
 void Listeners::serve() {
   for (;;) {
     std::vector<pollfd> waiting{{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
+    // A full house leaves the rest in the kernel's queue.
+    const short welcome = connections_.size() < kMostConnections ? POLLIN : 0;
     for (const Service& service : services_) {
-      waiting.push_back({.fd = service.socket.get(), .events = POLLIN, .revents = 0});
+      waiting.push_back({.fd = service.socket.get(), .events = welcome, .revents = 0});
     }
     for (const Connection& connection : connections_) {
       const short wanted = connection.pending.empty() ? POLLIN : POLLOUT;
@@ -131,6 +146,7 @@ void Listeners::greet(const Service& service) {
   FileDescriptor socket(
       accept4(service.socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (socket.get() < 0) return;
+  watch_peer(socket.get());
   Connection connection{.socket = std::move(socket), .pending = service.greeting};
   if (flush(connection.socket.get(), connection.pending)) {
     connections_.push_back(std::move(connection));

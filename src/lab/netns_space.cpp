@@ -77,8 +77,11 @@ Result<Done> set_kernel(const std::string& setting, const std::string& value) {
   std::ofstream file(path);
   file << value << std::flush;
   if (!file) {
-    return fail(Error::Kind::unsupported,
-                fmt::format("cannot write {}: in a container, start it privileged", path));
+    return fail(
+        Error::Kind::unsupported,
+        std::filesystem::exists(path)
+            ? fmt::format("cannot write {}: in a container, start it privileged", path)
+            : fmt::format("the packet lab needs {}, which this kernel does not have", path));
   }
   return Done{};
 }
