@@ -102,7 +102,7 @@ TEST_CASE("real packets meet what the judge says, for rules and packets at rando
   constexpr unsigned seed = 20240501;
   Dice dice(seed);
   World world = world_of(dice);
-  const auto plane = make_dataplane(world, "unit-dice", OnDeny::refuse);
+  const auto plane = make_in_turn(world, "unit-dice", OnDeny::refuse);
   if (!plane && plane.error().kind == Error::Kind::unsupported) {
     WARN("not tried: " << plane.error().message);
     return;

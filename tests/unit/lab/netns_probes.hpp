@@ -8,10 +8,13 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
+#include "lab/netns_dataplane.hpp"
 #include "lab/netns_prefix.hpp"
 #include "lab/netns_space.hpp"
 
@@ -21,6 +24,18 @@ using std::chrono::milliseconds;
 
 /// For what must happen: the wait ends as soon as it does.
 inline constexpr milliseconds kPatient{5000};
+
+/// A lab of this name; another run of these tests may hold it for a moment.
+inline Result<std::unique_ptr<Dataplane>> make_in_turn(const World& world, const std::string& name,
+                                                       OnDeny on_deny) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  for (;;) {
+    auto made = make_dataplane(world, name, on_deny);
+    const bool held = !made && made.error().kind == Error::Kind::conflict;
+    if (!held || std::chrono::steady_clock::now() > end) return made;
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+}
 
 struct Endpoint {
   sockaddr_storage storage{};
