@@ -20,7 +20,7 @@ class Operator:
         self,
         kubeconfig: Path,
         lab: Lab,
-        instance: str = "world",
+        instance: str = "worldlab",
         name: str = "operator",
         flags: Sequence[str] = (),
         client_secret: str | None = None,

@@ -1,0 +1,68 @@
+#include "app/connection.hpp"
+
+#include "base/log.hpp"
+#include "net/beast_transport.hpp"
+
+namespace portcullis::app {
+namespace {
+
+const kube::Resource namespaces{"", "v1", "namespaces", "Namespace", false};
+
+/// Eight characters of the cluster's own identity: hexadecimal digits of the UID, dashes left out.
+std::string instance_from(const std::string& uid) {
+  std::string out;
+  for (const char c : uid) {
+    if (c != '-' && out.size() < 8) out += c;
+  }
+  return out;
+}
+
+bool is_final(const Error& error) {
+  return error.kind == Error::Kind::unauthorized || error.kind == Error::Kind::forbidden ||
+         error.kind == Error::Kind::cancelled;
+}
+
+}  // namespace
+
+Result<Connection> make_connection(asio::io_context& io, Clock& clock,
+                                   const OperatorOptions& options) {
+  auto config = kube::load_config({.kubeconfig = options.kubeconfig, .context = options.context});
+  if (!config) return fail(config.error());
+  Connection connection{.config = std::move(*config), .tokens = {}, .transport = {}, .client = {}};
+  connection.tokens = kube::make_token_source(connection.config, clock);
+  auto transport =
+      net::make_beast_transport(io, clock, connection.config.origin, connection.config.tls);
+  if (!transport) return fail(transport.error());
+  connection.transport = std::move(*transport);
+  connection.client =
+      std::make_unique<kube::Client>(*connection.transport, clock, connection.tokens.get());
+  return connection;
+}
+
+Task<Result<Identity>> introduce(kube::Client& client, std::string instance_flag) {
+  Identity identity{.username = {}, .instance = std::move(instance_flag)};
+  for (;;) {
+    std::optional<Error> problem;
+    const auto me = co_await client.who_am_i();
+    if (me) {
+      identity.username = me->username;
+    } else {
+      problem = me.error();
+    }
+    if (!problem && identity.instance.empty()) {
+      const auto system =
+          co_await client.get(namespaces, kube::ObjectName{.ns = {}, .name = "kube-system"});
+      if (system) {
+        identity.instance = instance_from(system->at("metadata").at("uid").get<std::string>());
+      } else {
+        problem = system.error();
+      }
+    }
+    if (!problem) co_return identity;
+    if (is_final(*problem)) co_return fail(*problem);
+    log::warning("the API server does not answer yet", {{"error", problem->message}});
+    co_await client.clock().sleep_for(std::chrono::seconds(1));
+  }
+}
+
+}  // namespace portcullis::app

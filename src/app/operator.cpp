@@ -1,0 +1,267 @@
+#include "app/operator.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <vector>
+
+#include "app/connection.hpp"
+#include "app/providers.hpp"
+#include "base/log.hpp"
+#include "base/system_clock.hpp"
+#include "controllers/account_reconciler.hpp"
+#include "controllers/group_reconciler.hpp"
+#include "controllers/policy_reconciler.hpp"
+#include "controllers/request_reconciler.hpp"
+#include "controllers/resources.hpp"
+#include "controllers/wiring.hpp"
+#include "kube/lease.hpp"
+#include "kube/reflector.hpp"
+
+namespace portcullis::app {
+namespace {
+
+// Longer than any single write may take: what is sent while we hold the lease ends while we do.
+constexpr Duration lease_margin = std::chrono::seconds(8);
+// Passes that run when the signal comes may finish for so long.
+constexpr Duration drain_time = std::chrono::seconds(5);
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+/// "<host>_<random>": two processes on one host are two holders.
+std::string make_identity(const std::string& given) {
+  if (!given.empty()) return given;
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return std::string(host.data()) + "_" + fmt::format("{:016x}", random_seed());
+}
+
+Result<std::string> read_file(const std::string& flag, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail(Error::Kind::invalid, flag + ": cannot read \"" + path + "\"");
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+int complain(int code, const Error& error) {
+  log::error("cannot start", {{"error", error.message}, {"exit_code", code}});
+  return code;
+}
+
+/// Everything that runs. Built bottom-up, stopped in reverse, and destroyed only when no coroutine
+/// is left.
+class Operator {
+ public:
+  Operator(asio::io_context& io, SystemClock& clock, const OperatorOptions& options,
+           Connection connection, std::string ca_pem)
+      : io_(io),
+        clock_(clock),
+        options_(options),
+        connection_(std::move(connection)),
+        identity_(make_identity(options.identity)),
+        providers_(io, clock, options_, std::move(ca_pem)) {}
+
+  int run() {
+    asio::signal_set signals(io_, SIGINT, SIGTERM);
+    signals.async_wait([this](boost::system::error_code error, int number) {
+      if (!error) {
+        log::info("stopping", {{"signal", number}});
+        begin_stop();
+      }
+    });
+    spawn(main(&signals));
+    io_.run();
+    return code_;
+  }
+
+ private:
+  void spawn(Task<void> task) {
+    asio::co_spawn(io_, std::move(task), [this](std::exception_ptr thrown) {
+      if (!thrown) return;
+      try {
+        std::rethrow_exception(thrown);
+      } catch (const std::exception& error) {
+        log::error("a part of the operator failed", {{"error", error.what()}});
+      }
+      code_ = exit_code::internal;
+      begin_stop();
+    });
+  }
+
+  Task<void> main(asio::signal_set* signals) {
+    const auto me = co_await introduce(*connection_.client, options_.instance);
+    if (!me) {
+      if (!stopping_) code_ = complain(exit_code::refused, me.error());
+    } else if (!stopping_) {
+      co_await lead(*me);
+    }
+    begin_stop();
+    co_await finish();
+    signals->cancel();
+  }
+
+  Task<void> lead(Identity me) {
+    kube::LeaseOptions lease{.ns = options_.ns,
+                             .identity = identity_,
+                             .lease_duration = options_.lease_duration,
+                             .renew_deadline = options_.renew_deadline,
+                             .retry_period = options_.retry_period};
+    elector_ = std::make_unique<kube::Elector>(*connection_.client, lease, random_seed());
+    log::info("waiting for the lease", {{"user", me.username},
+                                        {"instance", me.instance},
+                                        {"identity", identity_},
+                                        {"version", PORTCULLIS_VERSION}});
+    const auto acquired = co_await elector_->acquire();
+    if (!acquired || stopping_) {
+      if (!stopping_) code_ = complain(exit_code::refused, acquired.error());
+      co_return;
+    }
+    spawn(start(me));
+    const auto held = co_await elector_->hold();
+    if (!held && !stopping_) {
+      log::error("the lease was lost", {{"error", held.error().message}});
+      code_ = exit_code::lease_lost;
+    }
+  }
+
+  Task<void> start(Identity me) {
+    world_ = std::make_unique<controllers::World>(
+        clock_, [this](const model::CloudAccount& account) { return providers_.of(account); },
+        me.instance);
+    world_->operator_name = me.username;
+    events_ = std::make_unique<kube::EventSender>(*connection_.client, identity_);
+    const auto leads = [this] { return elector_->holds_for(lease_margin); };
+    kube::Client& client = *connection_.client;
+    accounts_ = std::make_unique<controllers::AccountReconciler>(*world_, client, *events_);
+    policies_ = std::make_unique<controllers::PolicyReconciler>(*world_, client, *events_);
+    requests_ = std::make_unique<controllers::RequestReconciler>(*world_, client, *events_, leads);
+    groups_ = std::make_unique<controllers::GroupReconciler>(*world_, client, leads);
+    controllers::wire(*world_);
+
+    add_reflector(controllers::accounts, world_->stores.accounts);
+    add_reflector(controllers::policies, world_->stores.policies);
+    add_reflector(controllers::requests, world_->stores.requests);
+    add_reflector(controllers::verdicts, world_->stores.verdicts);
+    spawn(events_->run());
+    // No decision and no write before everything that could forbid it has been seen.
+    while (!stopping_ && !world_->stores.synced()) {
+      co_await clock_.sleep_for(std::chrono::milliseconds(10));
+    }
+    if (stopping_) co_return;
+    add_controller({.name = "account"}, *accounts_, world_->account_queue);
+    add_controller({.name = "policy", .workers = 2}, *policies_, world_->policy_queue);
+    add_controller({.name = "request", .workers = 4}, *requests_, world_->request_queue);
+    add_controller({.name = "group", .workers = 4}, *groups_, world_->group_queue);
+    log::info("ready", {{"accounts", world_->stores.accounts.all().size()},
+                        {"policies", world_->stores.policies.all().size()},
+                        {"requests", world_->stores.requests.all().size()},
+                        {"verdicts", world_->stores.verdicts.all().size()}});
+  }
+
+  void add_reflector(const kube::Resource& resource, kube::ObjectSink& sink) {
+    reflectors_.push_back(
+        std::make_unique<kube::Reflector>(*connection_.client, resource, sink, random_seed()));
+    spawn(reflectors_.back()->run());
+  }
+
+  void add_controller(runtime::ControllerOptions options, runtime::Reconciler& reconciler,
+                      runtime::Workqueue& queue) {
+    controllers_.push_back(std::make_unique<runtime::Controller>(std::move(options), reconciler,
+                                                                 queue, clock_, random_seed()));
+    runtime::Controller& controller = *controllers_.back();
+    spawn(controller.run_timers());
+    for (int worker = 0; worker < controller.options().workers; ++worker) spawn(controller.work());
+  }
+
+  /// Nothing new is begun from now on. May be called again.
+  void begin_stop() {
+    if (std::exchange(stopping_, true)) return;
+    if (world_) {
+      for (auto* queue : queues()) queue->stop();
+    }
+    if (elector_) {
+      // The lease is given back only when no pass runs any more: its successor may then act at
+      // once.
+      spawn(drain());
+    } else {
+      connection_.transport->close();
+    }
+  }
+
+  Task<void> drain() {
+    const BootTime until = clock_.boot_now() + drain_time;
+    while (world_ && clock_.boot_now() < until &&
+           std::ranges::any_of(queues(), [](auto* queue) { return queue->in_work() > 0; })) {
+      co_await clock_.sleep_for(std::chrono::milliseconds(10));
+    }
+    providers_.close();
+    elector_->stop();
+  }
+
+  /// The lease is back (or lost): end what is left.
+  Task<void> finish() {
+    for (auto& reflector : reflectors_) reflector->stop();
+    if (events_) events_->stop();
+    providers_.close();
+    co_await clock_.sleep_for(std::chrono::milliseconds(events_ ? 200 : 0));
+    connection_.transport->close();
+  }
+
+  std::array<runtime::Workqueue*, 4> queues() {
+    return {&world_->account_queue, &world_->policy_queue, &world_->request_queue,
+            &world_->group_queue};
+  }
+
+  asio::io_context& io_;
+  SystemClock& clock_;
+  OperatorOptions options_;
+  Connection connection_;
+  std::string identity_;
+  Providers providers_;
+  std::unique_ptr<kube::Elector> elector_;
+  std::unique_ptr<controllers::World> world_;
+  std::unique_ptr<kube::EventSender> events_;
+  std::unique_ptr<controllers::AccountReconciler> accounts_;
+  std::unique_ptr<controllers::PolicyReconciler> policies_;
+  std::unique_ptr<controllers::RequestReconciler> requests_;
+  std::unique_ptr<controllers::GroupReconciler> groups_;
+  std::vector<std::unique_ptr<kube::Reflector>> reflectors_;
+  std::vector<std::unique_ptr<runtime::Controller>> controllers_;
+  bool stopping_ = false;
+  int code_ = exit_code::ok;
+};
+
+}  // namespace
+
+int run_operator(const OperatorOptions& options) {
+  asio::io_context io(1);
+  SystemClock clock;
+  auto connection = make_connection(io, clock, options);
+  if (!connection) return complain(exit_code::configuration, connection.error());
+  std::string ca_pem;
+  if (!options.azure_ca_file.empty()) {
+    auto read = read_file("--azure-ca-file", options.azure_ca_file);
+    if (!read) return complain(exit_code::configuration, read.error());
+    ca_pem = std::move(*read);
+  }
+  for (const auto& [flag, path] :
+       {std::pair{"--azure-client-secret-file", options.client_secret_file},
+        std::pair{"--azure-federated-token-file", options.federated_token_file}}) {
+    if (path.empty()) continue;
+    if (const auto readable = read_file(flag, path); !readable) {
+      return complain(exit_code::configuration, readable.error());
+    }
+  }
+  Operator program(io, clock, options, std::move(*connection), std::move(ca_pem));
+  const int code = program.run();
+  log::info("stopped", {{"exit_code", code}});
+  return code;
+}
+
+}  // namespace portcullis::app

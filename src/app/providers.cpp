@@ -1,0 +1,95 @@
+#include "app/providers.hpp"
+
+#include "net/cpprest_transport.hpp"
+
+namespace portcullis::app {
+namespace {
+
+cloud::CredentialKind kind_of(model::Credential credential) {
+  switch (credential) {
+    case model::Credential::workload_identity:
+      return cloud::CredentialKind::workload_identity;
+    case model::Credential::managed_identity:
+      return cloud::CredentialKind::managed_identity;
+    case model::Credential::client_secret:
+      return cloud::CredentialKind::client_secret;
+  }
+  return cloud::CredentialKind::workload_identity;
+}
+
+std::string fingerprint(const model::CloudAccount& account) {
+  return account.subscription + "|" + account.tenant + "|" + account.environment + "|" +
+         account.client_id + "|" + std::to_string(static_cast<int>(account.credential));
+}
+
+}  // namespace
+
+Providers::Providers(asio::io_context& io, Clock& clock, const OperatorOptions& options,
+                     std::string ca_pem)
+    : clock_(clock),
+      options_(options),
+      ca_pem_(std::move(ca_pem)),
+      make_transport_(
+          [&io, &clock](net::Origin origin, net::TlsOptions tls, net::TransportOptions transport) {
+            return net::make_cpprest_transport(io, clock, std::move(origin), std::move(tls),
+                                               std::move(transport));
+          }) {}
+
+Result<cloud::AzureOptions> Providers::options_for(const model::CloudAccount& account) const {
+  const auto endpoints = cloud::azure_endpoints(account.environment);
+  if (!endpoints) {
+    return fail(Error::Kind::invalid,
+                "spec.azure.environment \"" + account.environment + "\" is unknown");
+  }
+  cloud::AzureOptions out{.endpoints = *endpoints, .subscription_id = account.subscription};
+  if (!options_.arm_endpoint.empty()) {
+    out.endpoints.arm = options_.arm_endpoint;
+    out.endpoints.audience = options_.arm_endpoint;
+  }
+  if (!options_.login_endpoint.empty()) out.endpoints.login = options_.login_endpoint;
+  if (!options_.imds_endpoint.empty()) out.endpoints.imds = options_.imds_endpoint;
+  out.endpoints.ca_pem = ca_pem_;
+  out.tenant_id = account.tenant;
+  out.client_id = account.client_id.empty() ? options_.default_client_id : account.client_id;
+  out.credential = kind_of(account.credential);
+  if (account.credential == model::Credential::client_secret) {
+    out.secret_file = options_.client_secret_file;
+    if (out.secret_file.empty()) {
+      return fail(Error::Kind::invalid,
+                  "spec.azure.credential is ClientSecret, but the operator was given no "
+                  "--azure-client-secret-file");
+    }
+  }
+  if (account.credential == model::Credential::workload_identity) {
+    out.secret_file = options_.federated_token_file;
+    if (out.secret_file.empty()) {
+      return fail(Error::Kind::invalid,
+                  "spec.azure.credential is WorkloadIdentity, but the operator was given no "
+                  "--azure-federated-token-file (is the pod labelled "
+                  "azure.workload.identity/use: \"true\"?)");
+    }
+  }
+  return out;
+}
+
+Result<cloud::Provider*> Providers::of(const model::CloudAccount& account) {
+  Entry& entry = entries_[account.meta.uid];
+  const std::string made_of = fingerprint(account);
+  if (entry.provider && entry.made_of == made_of) return entry.provider.get();
+  if (entry.provider) retired_.push_back(std::move(entry.provider));
+  auto options = options_for(account);
+  if (!options) return fail(options.error());
+  auto made = cloud::make_azure_provider(clock_, make_transport_, std::move(*options));
+  if (!made) return fail(made.error());
+  entry = {.made_of = made_of, .provider = std::move(*made)};
+  return entry.provider.get();
+}
+
+void Providers::close() {
+  for (auto& [uid, entry] : entries_) {
+    if (entry.provider) entry.provider->close();
+  }
+  for (auto& provider : retired_) provider->close();
+}
+
+}  // namespace portcullis::app

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/options.hpp"
+#include "cloud/azure_provider.hpp"
+#include "model/account.hpp"
+
+namespace portcullis::app {
+
+/// One provider per CloudAccount, made anew when what it was made of changes. Calls that the old
+/// one still has in flight are let end.
+class Providers {
+ public:
+  Providers(asio::io_context& io, Clock& clock, const OperatorOptions& options, std::string ca_pem);
+
+  Result<cloud::Provider*> of(const model::CloudAccount& account);
+
+  /// Ends all calls with `cancelled`.
+  void close();
+
+ private:
+  struct Entry {
+    std::string made_of;
+    std::unique_ptr<cloud::AzureProvider> provider;
+  };
+
+  Result<cloud::AzureOptions> options_for(const model::CloudAccount& account) const;
+
+  Clock& clock_;
+  const OperatorOptions& options_;
+  std::string ca_pem_;
+  cloud::TransportFactory make_transport_;
+  std::map<std::string, Entry> entries_;
+  std::vector<std::unique_ptr<cloud::AzureProvider>> retired_;
+};
+
+}  // namespace portcullis::app
