@@ -34,7 +34,7 @@ std::vector<std::string> spaces_of_lab(const std::string& name) {
 
 /// Nothing when this machine cannot do it, which is then said.
 std::unique_ptr<Dataplane> start(const World& world, OnDeny on_deny = OnDeny::drop) {
-  auto made = make_dataplane(world, "unit-test", on_deny);
+  auto made = make_in_turn(world, "unit-test", on_deny);
   if (!made && made.error().kind == Error::Kind::unsupported) {
     WARN("not tried: " << made.error().message);
     return nullptr;
@@ -147,6 +147,30 @@ TEST_CASE("an established flow outlives the rule that let it in, a new one does 
   CHECK(read_line(flow) == "still here\n");
 }
 
+TEST_CASE(
+    "an NSG with flushConnection ends the flows that its rules no longer allow, and no other") {
+  Lab lab;
+  group(lab.world, "nic").rules = {inbound("alice", 100, "Allow", "203.0.113.7", "22"),
+                                   inbound("bob", 101, "Allow", "198.51.100.9", "22")};
+  group(lab.world, "nic").flush_connection = true;
+  if (!lab.start()) return;
+  const auto ended = connect_from(lab.space("alice"), "20.0.0.4", 22, kPatient);
+  const auto allowed = connect_from(lab.space("bob"), "20.0.0.4", 22, kPatient);
+  const auto outward = connect_from(lab.space("vm/nic-vm"), "10.0.1.7", 22, kPatient);
+  for (const auto* flow : {&ended, &allowed}) REQUIRE(read_line(*flow) == "nic-vm:22\n");
+  REQUIRE(read_line(outward) == "open-vm:22\n");
+
+  auto& rules = group(lab.world, "nic").rules;
+  rules.erase(rules.begin());
+  lab.apply();
+  for (const auto* flow : {&ended, &allowed, &outward}) {
+    REQUIRE(send(flow->socket.get(), "anybody?\n", 9, MSG_NOSIGNAL) == 9);
+  }
+  CHECK(read_line(allowed) == "anybody?\n");
+  CHECK(read_line(outward) == "anybody?\n");
+  CHECK(read_line(ended, kDropped) == "(nothing more)");
+}
+
 TEST_CASE("a machine that is stopped falls silent, and comes back with its rules") {
   Lab lab;
   if (!lab.start()) return;
@@ -163,6 +187,20 @@ TEST_CASE("a port without a listener refuses, so it can be told from a filter") 
   Lab lab;
   if (!lab.start()) return;
   CHECK(connect_from(lab.space("alice"), "10.0.1.7", 23, kPatient).error == ECONNREFUSED);
+}
+
+TEST_CASE("a machine with all the connections that it takes greets the next when one leaves") {
+  Lab lab;
+  if (!lab.start()) return;
+  std::vector<Attempt> guests;
+  for (int i = 0; i < 200; ++i) {
+    guests.push_back(connect_from(lab.space("alice"), "10.0.1.7", 22, kPatient));
+    REQUIRE(read_line(guests.back()) == "open-vm:22\n");
+  }
+  const auto waiting = connect_from(lab.space("bob"), "10.0.1.7", 80, kPatient);
+  CHECK(read_line(waiting, kDropped) == "(nothing more)");
+  guests.pop_back();
+  CHECK(read_line(waiting) == "open-vm:80\n");
 }
 
 TEST_CASE("machines that change, come and go leave the others' flows alone") {
@@ -224,7 +262,7 @@ TEST_CASE("what a killed run left behind is removed at the next start") {
   const pid_t child = fork();
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);  // whatever becomes of this test
-    const auto made = make_dataplane(sample_world(), "unit-test", OnDeny::drop);
+    const auto made = make_in_turn(sample_world(), "unit-test", OnDeny::drop);
     const char answer = made ? 'y' : 'n';
     [[maybe_unused]] const auto told = write(ready[1], &answer, 1);
     pause();
