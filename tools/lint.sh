@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Linters:  tools/lint.sh fast|all   Each is run, also after one has complained; names what failed at the end.
+#   fast: formatting of C++, shell scripts, YAML, Python, layers.  all: also clang-tidy and headers that stand alone.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+failed=()
+check() { # check NAME COMMAND...
+  local name=$1
+  shift
+  if "$@"; then echo "lint: $name: ok"; else echo "lint: $name: FAILED" >&2 && failed+=("$name"); fi
+}
+
+files() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r f; do [[ ! -f $f ]] || echo "$f"; done; }
+shell_scripts() {
+  files '*.sh'
+  git grep -lE '^#!.*\b(bash|sh)$' -- ':!*.sh' || true
+}
+
+cpp_format() { files 'src/*.[ch]pp' 'tests/*.[ch]pp' | xargs -r clang-format-19 --dry-run --Werror; }
+shell() { shell_scripts | sort -u | xargs -r shellcheck; }
+yaml() { files '*.yaml' '*.yml' | xargs -r yamllint --strict; }
+python() { files '*.py' | xargs -r "$(tools/venv.sh)" -m pyflakes; }
+layers() { cmake -P tests/check_layers.cmake; }
+
+tidy() {
+  [[ -f build/release/compile_commands.json ]] || cmake --preset release >/dev/null
+  # It reads the precompiled headers that the build makes.
+  tools/build.sh release
+  run-clang-tidy-19 -quiet -use-color=0 -j "${JOBS:-$(nproc)}" -p build/release "$PWD/src/" 2>&1 |
+    { grep -vE '^\[ *[0-9]+/|^clang-tidy-19 |warnings? generated|^Suppressed |^Use -header-filter' || true; }
+  return "${PIPESTATUS[0]}"
+}
+headers() { tools/build.sh release all_verify_interface_header_sets; }
+
+case ${1-} in fast | all) ;; *) echo "usage: $0 fast|all" >&2 && exit 2 ;; esac
+check clang-format cpp_format
+check shellcheck shell
+check yamllint yaml
+check python python
+check layers layers
+if [[ $1 == all ]]; then
+  check headers headers
+  check clang-tidy tidy
+fi
+[[ ${#failed[@]} -eq 0 ]] || { echo "lint: failed: ${failed[*]}" >&2 && exit 1; }
