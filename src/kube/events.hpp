@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <deque>
 #include <string>
 
 #include "kube/client.hpp"
@@ -21,17 +23,31 @@ struct EventNote {
 /// dropped. Never blocks its caller: a bounded queue, the oldest go first.
 class EventSender {
  public:
+  /// `instance` is the sender's name ("hostname_uuid"), of which 128 characters are used.
   EventSender(Client& client, std::string instance);
 
   void send(EventNote note);
   Task<void> run();  ///< until `stop`, which lets what is queued go out for at most two seconds
   void stop();
 
+  std::uint64_t dropped() const { return dropped_; }
+
  private:
+  struct Queued {
+    EventNote note;
+    TimePoint when;
+  };
+
+  nlohmann::json to_json(const Queued& queued);
+  Task<void> deliver(Queued queued, Duration deadline);
+
   Client& client_;
   std::string instance_;
-  std::vector<EventNote> queue_;
+  std::deque<Queued> queue_;
+  std::uint64_t count_ = 0;
+  std::uint64_t dropped_ = 0;
   bool stopped_ = false;
+  BootTime last_chance_{};  ///< set by `stop`
   Wake wake_;
 };
 

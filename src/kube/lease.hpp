@@ -1,10 +1,12 @@
 #pragma once
 
-#include <functional>
+#include <cstdint>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <string>
 
 #include "kube/client.hpp"
+#include "kube/stop.hpp"
 
 namespace portcullis::kube {
 
@@ -19,29 +21,54 @@ struct LeaseOptions {
 
 /// Leader election over a Lease by client-go's rules: a record counts as expired when it was not
 /// seen to change for its lease duration by our boot clock, never by comparing its times with ours.
+/// Two holders at once are possible for a moment (a paused process): who writes asks `holds_for`
+/// first, with the longest time the write may take.
 class Elector {
  public:
   Elector(Client& client, LeaseOptions options, std::uint64_t jitter_seed);
 
-  /// Returns once we hold the lease; `cancelled` after `stop`.
+  /// Returns once we hold the lease; `cancelled` after `stop`; `invalid` for options that cannot
+  /// work (no identity; not lease_duration > renew_deadline > 1.2 retry_period).
   Task<Result<Done>> acquire();
 
-  /// Keeps renewing; returns when the lease was lost or `stop` was called (released then).
+  /// Keeps renewing. Done after `stop`, when the lease is given back; else why it was lost:
+  /// `conflict` if somebody else holds it, `timeout` if it could not be renewed within
+  /// renew_deadline. It may be acquired again then.
   Task<Result<Done>> hold();
 
+  /// A call in flight is waited for, half of renew_deadline at most: its outcome decides what is to
+  /// be given back.
   void stop();
 
   /// Whether the lease is ours for at least `margin` from now (boot time).
   bool holds_for(Duration margin) const;
 
+  /// Who holds it as far as we have seen; empty: nobody.
+  const std::string& holder() const { return holder_; }
+
  private:
+  Task<Result<Done>> try_once();
+  Task<Result<Done>> renew();
+  Task<Result<Done>> create();
+  Task<Result<Done>> take(nlohmann::json lease);
+  Task<void> release();
+  void observe(const nlohmann::json& lease);
+  void won(nlohmann::json lease, BootTime asked_at);
+  bool is_free() const;
+  bool is_late() const;
+  Duration call_limit() const;
+  nlohmann::json new_spec(const nlohmann::json& old) const;
+
   Client& client_;
   LeaseOptions options_;
   std::minstd_rand random_;
-  bool stopped_ = false;
-  Wake wake_;
-  std::string observed_record_{};
-  BootTime observed_at_{};
+  Stop stop_;
+  std::string observed_record_;
+  BootTime observed_at_{};  ///< when the record was last seen to change
+  Duration observed_duration_{0};
+  std::string holder_;
+  nlohmann::json held_;    ///< the Lease as our last write left it; null when it is not ours
+  BootTime renewed_at_{};  ///< when the last renewal that succeeded was asked for
   BootTime held_until_{};
 };
 

@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include <set>
+
 #include "reflector_world.hpp"
 
 namespace portcullis::kube {

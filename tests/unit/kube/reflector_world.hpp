@@ -46,7 +46,9 @@ struct ReflectorWorld {
   bool ended = false;
   asio::io_context io;
 
-  explicit ReflectorWorld(std::uint64_t seed = 7) : reflector(client, widgets, store, seed) {}
+  explicit ReflectorWorld(std::uint64_t seed = 7) : reflector(client, widgets, store, seed) {
+    log::configure(log::Level::error, log::Format::text);  // faults by the hundred are the point
+  }
 
   void start() {
     asio::co_spawn(io, reflector.run(), [this](std::exception_ptr problem) {

@@ -1,0 +1,336 @@
+#include "kube/lease.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "base/log.hpp"
+#include "support/fake_transport.hpp"
+#include "support/run.hpp"
+#include "watch_text.hpp"
+
+namespace portcullis::kube {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+using Kind = Error::Kind;
+
+/// The API server's side: one Lease with optimistic locking.
+struct LeaseServer {
+  std::optional<json> lease;
+  int version = 100;
+  std::vector<std::string> writes;
+
+  net::Response answer(const net::Request& request) {
+    if (request.method == "GET") return lease ? ok(200) : error(404, "NotFound");
+    json body = json::parse(request.body);
+    if (request.method == "POST") {
+      if (lease) return error(409, "AlreadyExists");
+    } else {
+      if (!lease) return error(404, "NotFound");
+      if (body["metadata"]["resourceVersion"] != (*lease)["metadata"]["resourceVersion"]) {
+        return error(409, "Conflict");
+      }
+    }
+    writes.push_back(request.method + " " + body["spec"]["holderIdentity"].get<std::string>());
+    store(std::move(body));
+    return ok(request.method == "POST" ? 201 : 200);
+  }
+
+  void store(json body) {
+    body["metadata"]["resourceVersion"] = std::to_string(++version);
+    lease = std::move(body);
+  }
+
+  net::Response ok(int status) const { return {.status = status, .body = lease->dump()}; }
+  static net::Response error(int status, const char* reason) {
+    return {.status = status, .body = status_text(status, reason, "why")};
+  }
+};
+
+/// A process that wants to lead. Its network can be cut, and its answers lost.
+struct Candidate {
+  test::FakeTransport transport;
+  Client client;
+  Elector elector;
+  bool cut = false;
+  bool answers_lost = false;
+  int led = 0;
+  std::optional<Result<Done>> last;
+
+  Candidate(test::FakeClock& clock, LeaseServer& server, const std::string& identity)
+      : transport(clock), client(transport, clock), elector(client, {.identity = identity}, 42) {
+    log::configure(log::Level::error, log::Format::text);
+    transport.serve = [this, &server](const net::Request& request) -> Result<net::Response> {
+      if (cut) return fail(Kind::unavailable, "connection refused");
+      auto answer = server.answer(request);
+      if (answers_lost) return fail(Kind::timeout, "the deadline passed");
+      return answer;
+    };
+  }
+
+  /// Leads until the lease is lost once, or `stop`.
+  Task<void> campaign() {
+    last.reset();
+    auto got = co_await elector.acquire();
+    if (got) {
+      ++led;
+      got = co_await elector.hold();
+    }
+    last = got;
+  }
+};
+
+struct World {
+  test::FakeClock clock;
+  LeaseServer server;
+  Candidate one{clock, server, "one"};
+  Candidate two{clock, server, "two"};
+  asio::io_context io;
+
+  void start(Candidate& candidate) {
+    asio::co_spawn(io, candidate.campaign(), [](std::exception_ptr problem) {
+      if (problem) std::rethrow_exception(problem);
+    });
+    test::settle(io);
+  }
+  void pass(Duration time) { clock.run_for(io, time); }
+  json spec() const { return (*server.lease)["spec"]; }
+};
+
+TEST_CASE("The first candidate creates the lease and renews it without reading") {
+  World world;
+  world.start(world.one);
+  CHECK(world.one.led == 1);
+  CHECK(world.spec()["holderIdentity"] == "one");
+  CHECK(world.spec()["leaseDurationSeconds"] == 15);
+  CHECK(world.spec()["leaseTransitions"] == 0);
+  CHECK(world.spec()["renewTime"] == format_micro_time(world.clock.now()));
+  const auto acquired = world.spec()["acquireTime"];
+  const auto before = world.one.transport.sent.size();
+  world.pass(60s);
+  CHECK(world.one.transport.sent.size() == before + 30);
+  for (std::size_t i = before; i < world.one.transport.sent.size(); ++i) {
+    CHECK(world.one.transport.sent[i].request.method == "PUT");
+  }
+  CHECK(world.spec()["acquireTime"] == acquired);
+  CHECK(world.spec()["renewTime"] == format_micro_time(world.clock.now()));
+  CHECK(world.spec()["leaseTransitions"] == 0);
+  CHECK(world.one.elector.holds_for(14s));
+  CHECK_FALSE(world.one.elector.holds_for(15s));
+}
+
+TEST_CASE("While one leads the other waits; when one dies the other follows within 20 s") {
+  World world;
+  world.start(world.one);
+  world.start(world.two);
+  world.pass(5min);
+  CHECK(world.two.led == 0);
+  CHECK_FALSE(world.two.elector.holds_for(0s));
+  world.one.cut = true;
+  const auto died = world.clock.boot_now();
+  while (world.two.led == 0) {
+    world.pass(100ms);
+    // Never both, as seen by those who ask before they write.
+    REQUIRE_FALSE((world.one.elector.holds_for(0s) && world.two.elector.holds_for(0s)));
+    REQUIRE(world.clock.boot_now() - died < 20s);
+  }
+  CHECK(world.clock.boot_now() - died > 10s);
+  CHECK(world.spec()["leaseTransitions"] == 1);
+  REQUIRE(world.one.last);
+  CHECK(world.one.last->error().kind == Kind::timeout);
+}
+
+TEST_CASE("A leader that cannot renew gives up by its renew deadline") {
+  World world;
+  world.start(world.one);
+  world.pass(60s);
+  world.one.cut = true;
+  world.pass(8s);
+  CHECK_FALSE(world.one.last);
+  CHECK(world.one.elector.holds_for(5s));
+  world.pass(4s);
+  REQUIRE(world.one.last);
+  CHECK(world.one.last->error().kind == Kind::timeout);
+  CHECK_FALSE(world.one.elector.holds_for(0s));
+}
+
+TEST_CASE("Expiry is judged by what was seen to change, not by the times in the record") {
+  World world;
+  const auto written = GENERATE(as<std::string>{}, "1970-01-01T00:00:00.000000Z",
+                                "2999-01-01T00:00:00.000000Z", "nonsense");
+  world.server.store({{"metadata", {{"name", "portcullis"}}},
+                      {"spec",
+                       {{"holderIdentity", "other"},
+                        {"leaseDurationSeconds", 15},
+                        {"renewTime", written},
+                        {"leaseTransitions", 3}}}});
+  world.start(world.one);
+  world.pass(14s);
+  CHECK(world.one.led == 0);
+  world.pass(6s);
+  CHECK(world.one.led == 1);
+  CHECK(world.spec()["leaseTransitions"] == 4);
+}
+
+TEST_CASE("A record with a hostile duration neither yields at once nor keeps us out for years") {
+  World world;
+  const auto [seconds, least, most] =
+      GENERATE(table<json, Duration, Duration>({{json(0), 14s, 20s},
+                                                {json(-5), 14s, 20s},
+                                                {json("x"), 14s, 20s},
+                                                {json(2147483648u), 299s, 305s}}));
+  world.server.store({{"metadata", {{"name", "portcullis"}}},
+                      {"spec", {{"holderIdentity", "other"}, {"leaseDurationSeconds", seconds}}}});
+  world.start(world.one);
+  world.pass(least);
+  CHECK(world.one.led == 0);
+  world.pass(most - least);
+  CHECK(world.one.led == 1);
+}
+
+TEST_CASE("A lease that nobody holds is taken at once, whatever else stands in it") {
+  World world;
+  const auto spec = GENERATE(as<json>{}, json::object(), json(nullptr), json::array(),
+                             json{{"holderIdentity", ""}, {"leaseTransitions", 7}},
+                             json{{"holderIdentity", nullptr}, {"leaseTransitions", "x"}});
+  world.server.store(
+      {{"metadata", {{"name", "portcullis"}, {"labels", {{"keep", "me"}}}}}, {"spec", spec}});
+  world.start(world.one);
+  CHECK(world.one.led == 1);
+  CHECK(world.spec()["holderIdentity"] == "one");
+  CHECK((*world.server.lease)["metadata"]["labels"]["keep"] == "me");
+}
+
+TEST_CASE("Stop gives the lease back, and the next leader need not wait for its end") {
+  World world;
+  world.start(world.one);
+  world.start(world.two);
+  world.pass(30s);
+  world.one.elector.stop();
+  test::settle(world.io);
+  REQUIRE(world.one.last);
+  CHECK(world.one.last->has_value());
+  CHECK(world.spec()["holderIdentity"] == "");
+  CHECK(world.spec()["leaseDurationSeconds"] == 1);
+  CHECK_FALSE(world.one.elector.holds_for(0s));
+  world.pass(5s);
+  CHECK(world.two.led == 1);
+}
+
+TEST_CASE("Stop while waiting for the lease ends the waiting") {
+  World world;
+  world.start(world.one);
+  world.start(world.two);
+  world.two.elector.stop();
+  test::settle(world.io);
+  REQUIRE(world.two.last);
+  CHECK(world.two.last->error().kind == Kind::cancelled);
+  CHECK(world.spec()["holderIdentity"] == "one");
+}
+
+TEST_CASE("A lease that is won while we stop is given back") {
+  World world;
+  world.one.transport.latency = 1s;
+  world.start(world.one);
+  world.pass(1500ms);  // the create is on its way back
+  world.one.elector.stop();
+  world.pass(5s);
+  REQUIRE(world.one.last);
+  CHECK(world.one.led == 0);
+  CHECK(world.spec()["holderIdentity"] == "");
+}
+
+TEST_CASE("When somebody else holds the lease, leadership is lost at once") {
+  World world;
+  world.start(world.one);
+  world.pass(10s);
+  json other = *world.server.lease;
+  other["spec"]["holderIdentity"] = GENERATE("thief", "");
+  world.server.store(other);
+  const auto writes = world.server.writes.size();
+  world.pass(2s);
+  REQUIRE(world.one.last);
+  CHECK(world.one.last->error().kind == Kind::conflict);
+  CHECK_FALSE(world.one.elector.holds_for(0s));
+  CHECK(world.server.writes.size() == writes);
+}
+
+TEST_CASE("Edits of the lease that leave us the holder do not unseat us") {
+  World world;
+  world.start(world.one);
+  world.pass(10s);
+  json edited = *world.server.lease;
+  edited["metadata"]["labels"] = {{"a", "b"}};
+  edited["spec"]["leaseDurationSeconds"] = 0;
+  world.server.store(edited);
+  world.pass(2s);
+  CHECK(world.spec()["leaseDurationSeconds"] == 15);
+  world.server.lease.reset();  // deleted by hand
+  world.pass(2s);
+  REQUIRE(world.server.lease);
+  CHECK(world.spec()["holderIdentity"] == "one");
+  CHECK_FALSE(world.one.last);
+}
+
+TEST_CASE("A renewal whose answer is lost is found out by reading") {
+  World world;
+  world.start(world.one);
+  world.one.answers_lost = true;
+  world.pass(2s);
+  world.one.answers_lost = false;
+  world.pass(10min);
+  CHECK_FALSE(world.one.last);
+  CHECK(world.spec()["leaseTransitions"] == 0);
+  CHECK(world.one.elector.holds_for(10s));
+}
+
+TEST_CASE("A suspended leader has lost, even if nobody took the lease") {
+  World world;
+  world.start(world.one);
+  world.pass(10s);
+  world.clock.advance(11s);
+  CHECK(world.one.elector.holds_for(0s));
+  CHECK_FALSE(world.one.elector.holds_for(4s));
+  test::settle(world.io);
+  REQUIRE(world.one.last);
+  CHECK(world.one.last->error().kind == Kind::timeout);
+
+  world.start(world.one);  // and may lead again
+  CHECK(world.one.led == 2);
+  CHECK(world.one.elector.holds_for(14s));
+}
+
+TEST_CASE("A jump of the date changes nothing") {
+  World world;
+  world.start(world.one);
+  world.start(world.two);
+  world.pass(10s);
+  world.clock.observe(world.clock.now() + 24h * 365);
+  world.pass(1min);
+  CHECK(world.two.led == 0);
+  CHECK_FALSE(world.one.last);
+}
+
+TEST_CASE("Options that cannot work are refused") {
+  test::FakeClock clock;
+  test::FakeTransport transport{clock};
+  Client client{transport, clock};
+  asio::io_context io;
+  const auto options =
+      GENERATE(values<LeaseOptions>({{.identity = ""},
+                                     {.identity = "x", .lease_duration = 10s},
+                                     {.identity = "x", .renew_deadline = 2400ms}}));
+  Elector elector(client, options, 1);
+  CHECK(test::run(io, clock, elector.acquire()).error().kind == Kind::invalid);
+  CHECK(transport.sent.empty());
+}
+
+TEST_CASE("Calls for the lease are short enough to try again before it ends") {
+  World world;
+  world.start(world.one);
+  world.pass(10s);
+  for (const auto& sent : world.one.transport.sent) CHECK(sent.deadline <= 5s);
+}
+
+}  // namespace
+}  // namespace portcullis::kube
