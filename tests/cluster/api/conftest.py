@@ -80,6 +80,14 @@ def client(cluster: ControlPlane, crds: dict) -> Callable[[str, str], Client]:
 
 
 @pytest.fixture(scope="session")
+def client_for(crds: dict) -> Callable[[ControlPlane, str, str], Client]:
+    """The same on another control plane than the common one."""
+    return lambda cluster, user, namespace: Client(
+        cluster.identity(OPERATOR if user == "operator" else user), namespace, crds
+    )
+
+
+@pytest.fixture(scope="session")
 def people(cluster: ControlPlane) -> None:
     """alice asks, bob leads and approves, carol may delete and edit anything of ours but holds no verb, mallory only asks."""
     cluster.user("alice", ["engineers"])
