@@ -46,12 +46,14 @@ Task<tl::expected<std::unique_ptr<MessageParser>, Failure>> read_answer(Exchange
   bool has_begun = false;
   for (;;) {
     connection->consume(parser->put(connection->buffered()));
+    // A body that goes wrong after a good head is the stream's to tell, after what came before.
+    if (head_only && parser->has_head() && parser->status() >= 200) co_return parser;
     if (const auto& fault = parser->fault()) co_return broken(malformed(pool, fault->message));
     if (parser->has_head() && parser->status() < 200) {
       if (parser->status() == 101) co_return broken(malformed(pool, "a protocol not asked for"));
       parser = make_response_parser(limits, no_body);
       if (!connection->buffered().empty()) continue;
-    } else if (parser->is_done() || (head_only && parser->has_head())) {
+    } else if (parser->is_done()) {
       co_return parser;
     }
     const auto error = co_await connection->fill();

@@ -31,6 +31,11 @@ Task<Result<std::string>> read_piece(std::shared_ptr<State> state, Duration idle
     if (exchange.has_ended()) co_return give_up(*state, exchange.explain("", {}));
     // What came together with the head, or with the piece before.
     if (auto piece = parser.take_body(); !piece.empty()) co_return piece;
+    if (const auto& fault = parser.fault()) {
+      co_return give_up(*state, {.kind = Error::Kind::malformed,
+                                 .message = "body from " + host_header(exchange.pool().origin()) +
+                                            ": " + fault->message});
+    }
     if (parser.is_done()) {
       connection->close();
       co_return std::string();
@@ -46,11 +51,6 @@ Task<Result<std::string>> read_piece(std::shared_ptr<State> state, Duration idle
       co_return give_up(*state, exchange.explain("the answer broke off, from", error));
     }
     connection->consume(parser.put(connection->buffered()));
-    if (const auto& fault = parser.fault()) {
-      co_return give_up(*state, {.kind = Error::Kind::malformed,
-                                 .message = "body from " + host_header(exchange.pool().origin()) +
-                                            ": " + fault->message});
-    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <limits>
 
 #include "base/asio.hpp"
 
@@ -54,11 +55,8 @@ class BeastParser final : public MessageParser {
  public:
   BeastParser(ParserLimits limits, bool no_body) {
     parser_.header_limit(static_cast<std::uint32_t>(limits.head));
-    if (limits.body) {
-      parser_.body_limit(*limits.body);
-    } else {
-      parser_.body_limit(boost::none);
-    }
+    // Beast 1.74 takes "no limit" (boost::none) for a limit that every length exceeds.
+    parser_.body_limit(limits.body.value_or(std::numeric_limits<std::size_t>::max()));
     parser_.skip(no_body);
   }
 

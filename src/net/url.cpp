@@ -1,5 +1,7 @@
 #include "net/url.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -17,6 +19,33 @@ std::string lower(std::string_view text) {
 bool is_unreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '.' || c == '_' || c == '~';
+}
+
+/// A name of letters, digits, "-" and "_" in parts that are not empty, or an IPv4 address in the
+/// one form that everybody reads alike: resolvers take "127.1", "0x7f.1" and "010.0.0.1" for
+/// addresses.
+bool is_name_or_v4(const std::string& host) {
+  std::string_view last;
+  for (std::string_view rest = host;;) {
+    const auto dot = std::min(rest.find('.'), rest.size());
+    last = rest.substr(0, dot);
+    if (last.empty()) return false;
+    if (!std::ranges::all_of(last, [](char c) { return is_unreserved(c) && c != '~'; })) {
+      return false;
+    }
+    if (dot == rest.size()) break;
+    rest.remove_prefix(dot + 1);
+  }
+  const bool ends_in_number = last.starts_with("0x") || std::ranges::all_of(last, [](char c) {
+                                return c >= '0' && c <= '9';
+                              });
+  in_addr address{};
+  return !ends_in_number || inet_pton(AF_INET, host.c_str(), &address) == 1;
+}
+
+bool is_v6(const std::string& host) {
+  in6_addr address{};
+  return inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
 std::uint16_t default_port(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
@@ -52,12 +81,13 @@ std::optional<Url> parse_url(std::string_view text) {
     url.origin.host = lower(authority.substr(1, close - 1));
     port = authority.substr(close + 1);
     if (!port.empty() && !port.starts_with(':')) return std::nullopt;
+    if (!is_v6(url.origin.host)) return std::nullopt;
   } else {
     const auto colon = std::min(authority.find(':'), authority.size());
     url.origin.host = lower(authority.substr(0, colon));
     port = authority.substr(colon);
+    if (!is_name_or_v4(url.origin.host)) return std::nullopt;
   }
-  if (url.origin.host.empty()) return std::nullopt;
   url.origin.port = default_port(url.origin.scheme);
   if (!port.empty()) {
     port.remove_prefix(1);
@@ -71,8 +101,8 @@ std::optional<Url> parse_url(std::string_view text) {
 }
 
 std::string to_string(const Origin& origin) {
-  const bool is_v6 = origin.host.find(':') != std::string::npos;
-  std::string text = origin.scheme + "://" + (is_v6 ? "[" + origin.host + "]" : origin.host);
+  const bool has_colon = origin.host.find(':') != std::string::npos;
+  std::string text = origin.scheme + "://" + (has_colon ? "[" + origin.host + "]" : origin.host);
   if (origin.port != default_port(origin.scheme)) text += ":" + std::to_string(origin.port);
   return text;
 }

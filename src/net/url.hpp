@@ -16,7 +16,9 @@ struct Origin {
   bool operator==(const Origin&) const = default;
 };
 
-/// An absolute http or https address. User information and control characters are refused.
+/// An absolute http or https address. What two readers could take for different hosts is refused:
+/// user information, backslashes, control characters, percent signs in the host, zones, and IPv4
+/// addresses in any form but four decimal numbers.
 struct Url {
   Origin origin;
   std::string target;  ///< path and query, verbatim; "/" if the address has none; no fragment

@@ -316,12 +316,18 @@ TEST_CASE("More requests than turns wait and are served in order") {
   for (int i = 0; i < 12; ++i) CHECK(order[static_cast<std::size_t>(i)] == std::to_string(i));
 }
 
-TEST_CASE("Many requests at once are all answered, on at most as many connections as allowed") {
+TEST_CASE("Many requests at once are all answered, at most as many at a time as allowed") {
   const Kind kind = with_both();
   Rig rig;
-  RawServer server(rig.io, [](Socket socket, int) -> Task<void> {
+  int open = 0;
+  int most = 0;
+  RawServer server(rig.io, [&](Socket socket, int) -> Task<void> {
     for (;;) {
       co_await read_head(socket);
+      most = std::max(most, ++open);
+      asio::steady_timer pause(socket->get_executor(), milliseconds(1));
+      co_await pause.async_wait(asio::use_awaitable);
+      --open;
       co_await say(socket, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     }
   });
@@ -330,7 +336,9 @@ TEST_CASE("Many requests at once are all answered, on at most as many connection
   for (int i = 0; i < 200; ++i) start(rig, {.target = "/"}, results);
   REQUIRE(run_until(rig.io, [&] { return results.size() == 200; }));
   for (const auto& result : results) CHECK(result);
-  CHECK(server.connections() <= 4);
+  CHECK(most == 4);
+  // cpprest puts a connection back a little after it has given the answer, so it makes some more.
+  CHECK(server.connections() <= (kind == Kind::beast ? 4 : 50));
 }
 
 TEST_CASE("A request that waits for its turn has a deadline, too") {
