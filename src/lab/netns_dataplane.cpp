@@ -133,6 +133,7 @@ class NetnsDataplane final : public Dataplane {
 
   static std::vector<std::string> spaces_of(const std::vector<Host>& hosts) {
     std::vector<std::string> spaces;
+    spaces.reserve(hosts.size());
     for (const Host& host : hosts) spaces.push_back(host.space);
     return spaces;
   }

@@ -109,6 +109,7 @@ Result<std::string> run(const std::vector<std::string>& command, const std::stri
   }
   std::vector<std::string> words = command;
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
 
