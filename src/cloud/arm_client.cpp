@@ -120,8 +120,9 @@ Result<std::string> ArmClient::follow(std::string_view url) const {
     return fail(Error::Kind::malformed, "the cloud gave a follow-up address that is none");
   }
   if (parsed->origin != origin_) {
-    return fail(Error::Kind::malformed, "the cloud gave a follow-up address at another server: " +
-                                            excerpt(net::to_string(parsed->origin), 200));
+    return fail(Error::Kind::malformed,
+                "the cloud gave a follow-up address at another server: " +
+                    excerpt(net::to_string(parsed->origin), 200, {&tokens_.current()}));
   }
   return parsed->target;
 }

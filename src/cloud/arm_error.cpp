@@ -96,9 +96,9 @@ void collect(json::Element error, ArmFault& fault, int depth) {
 }
 
 /// A code is quoted in conditions and metrics: nothing but a word, and no endless one.
-std::string code_word(std::string_view code) {
+std::string code_word(std::string_view code, const Secret& token) {
   std::string word;
-  for (const char c : code.substr(0, 80)) {
+  for (const char c : excerpt(code, 80, {&token})) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                        c == '.' || c == '_' || c == '-';
     word += plain ? c : '?';
@@ -128,7 +128,7 @@ Error classify_answer(const net::Response& answer, const std::string& call, cons
   const bool is_arms_own = !fault.codes.empty();
   const auto verdict = by_code(fault.codes);
   error.kind = verdict ? verdict->kind : by_status(answer.status, is_arms_own);
-  error.code = code_word(verdict ? verdict->code : is_arms_own ? fault.codes.front() : "");
+  error.code = code_word(verdict ? verdict->code : is_arms_own ? fault.codes.front() : "", token);
   if (error.kind == Kind::throttled || error.kind == Kind::unavailable) {
     if (error.kind == Kind::throttled || answer.header("Retry-After")) {
       error.retry_after = throttle_pause(answer, now);
@@ -155,8 +155,9 @@ Error classify_operation(const ArmFault& fault, const std::string& call, const s
   error.kind = verdict ? verdict->kind : cancelled ? Kind::conflict : Kind::unavailable;
   error.code = code_word(verdict                ? verdict->code
                          : !fault.codes.empty() ? fault.codes.front()
-                                                : status);
-  error.message = call + ": the operation ended as " + code_word(status);
+                                                : status,
+                         token);
+  error.message = call + ": the operation ended as " + code_word(status, token);
   if (error.code != status) error.message += " (" + error.code + ")";
   const std::string reason = excerpt(fault.message, longest_message, {&token});
   if (!reason.empty()) error.message += ": " + reason;

@@ -38,12 +38,14 @@ bool is_bearer_text(std::string_view text) {
 }
 
 /// "AADSTS7000215" out of "AADSTS7000215: Invalid client secret provided. …".
-std::string service_code(std::string_view description, std::string_view error) {
-  const auto colon = description.find(':');
-  if (description.starts_with("AADSTS") && colon != std::string_view::npos && colon <= 20) {
-    return excerpt(description.substr(0, colon), 20);
+std::string service_code(std::string_view description, std::string_view error, const Secret& sent) {
+  constexpr std::string_view prefix = "AADSTS";
+  if (description.starts_with(prefix)) {
+    const auto end =
+        std::min(description.find_first_not_of("0123456789", prefix.size()), description.size());
+    if (end > prefix.size() && end <= 20) return std::string(description.substr(0, end));
   }
-  return excerpt(error, 60);
+  return excerpt(error, 60, {&sent});
 }
 
 Error refusal(const net::Response& answer, const std::string& service, const Secret& sent,
@@ -55,7 +57,7 @@ Error refusal(const net::Response& answer, const std::string& service, const Sec
     std::string_view description = json::text(document->root(), "error_description").value_or("");
     const std::string_view name = json::text(document->root(), "error").value_or("");
     description = description.substr(0, description.find_first_of("\r\n"));
-    error.code = service_code(description, name);
+    error.code = service_code(description, name, sent);
     reason = excerpt(description.empty() ? name : description, longest_reason, {&sent});
   }
   if (reason.empty()) reason = excerpt(answer.body, 120, {&sent});
