@@ -6,7 +6,6 @@ target_compile_options(portcullis_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
   -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast
   -fstack-protector-strong
-  $<$<AND:$<NOT:$<CONFIG:Debug>>,$<STREQUAL:${PORTCULLIS_SANITIZE},>>:-D_FORTIFY_SOURCE=2>
   $<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>
   $<$<BOOL:${PORTCULLIS_WERROR}>:-Werror>)
 # Boost 1.74 does not know that clang has coroutines; cpprest's macro U breaks fmt.
@@ -15,7 +14,10 @@ target_compile_definitions(portcullis_options INTERFACE
   PORTCULLIS_VERSION="${PROJECT_VERSION}")
 target_link_libraries(portcullis_options INTERFACE Threads::Threads)
 target_link_options(portcullis_options INTERFACE -fuse-ld=lld -Wl,-z,relro,-z,now)
-if(PORTCULLIS_SANITIZE)
+if(NOT PORTCULLIS_SANITIZE)
+  target_compile_options(portcullis_options INTERFACE
+    $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+else()
   target_compile_options(portcullis_options INTERFACE
     -fsanitize=${PORTCULLIS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(portcullis_options INTERFACE -fsanitize=${PORTCULLIS_SANITIZE})
