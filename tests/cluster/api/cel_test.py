@@ -1,4 +1,4 @@
-"""Every rule of the CRDs refuses what it must, with its own sentence and no other, and lets pass what is nearly the same.
+"""Every rule of the CRDs refuses what it must, with its own sentence and no other, and lets its neighbours pass.
 
 The objects stand in cel_cases.yaml; the API server judges them.
 """
@@ -21,7 +21,12 @@ def cases(table: dict) -> list[tuple[str, dict]]:
         for outcome in ("refuses", "accepts"):
             for number, case in enumerate(entry[outcome]):
                 base = table["bases"][entry["rule"].split(" ")[0]]
-                more = {"rule": entry["rule"], "says": entry.get("says"), "refused": outcome == "refuses", "base": base}
+                more = {
+                    "rule": entry["rule"],
+                    "says": entry.get("says"),
+                    "refused": outcome == "refuses",
+                    "base": base,
+                }
                 found.append((f"{entry['rule'].replace('  ', ' root ')} {outcome} {number}", case | more))
     return found
 

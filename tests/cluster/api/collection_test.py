@@ -27,7 +27,7 @@ def collecting() -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def here(collecting, client_for, spec) -> Callable:
-    """here(namespace): a request with a decision and a verdict of its own; returns clients of the admin and the operator."""
+    """here(namespace): a request with decision and verdict; returns clients of admin and operator, and its uid."""
 
     def make(name: str) -> tuple:
         namespace = collecting.namespace(name)
@@ -55,12 +55,12 @@ def test_records_stay_with_the_request_and_go_after_it(how, here):
     option = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}[how]
     assert admin.delete("AccessRequest", "ssh", f"?propagationPolicy={option}").status == 200
     assert admin.get("AccessRequest", "ssh")["metadata"]["deletionTimestamp"]
-    let_go = {"metadata": {"finalizers": None}}
 
     def operator_has_let_go() -> bool:
-        left = [f for f in operator.get("AccessRequest", "ssh")["metadata"].get("finalizers", []) if f != "portcullis.dev/close"]
-        version = operator.get("AccessRequest", "ssh")["metadata"]["resourceVersion"]
-        change = {"metadata": {"finalizers": left or None, "resourceVersion": version}}
+        """Its own finalizer alone: foreground and orphan deletion put one of Kubernetes beside it."""
+        metadata = operator.get("AccessRequest", "ssh")["metadata"]
+        others = [name for name in metadata["finalizers"] if name != "portcullis.dev/close"]
+        change = {"metadata": {"finalizers": others or None, "resourceVersion": metadata["resourceVersion"]}}
         return operator.patch("AccessRequest", "ssh", change).status == 200
 
     verdict = admin.get("AccessVerdict", uid)
@@ -74,7 +74,7 @@ def test_records_stay_with_the_request_and_go_after_it(how, here):
         return
     wait_for(lambda: admin.get("AccessDecision", "yes") is None, 60, "the decision collected", interval=0.1)
     wait_for(lambda: is_going(admin, "AccessVerdict", uid), 60, "the verdict on its way", interval=0.1)
-    assert operator.patch("AccessVerdict", uid, let_go).status == 200
+    assert operator.patch("AccessVerdict", uid, {"metadata": {"finalizers": None}}).status == 200
     assert admin.get("AccessVerdict", uid) is None
 
 
@@ -102,7 +102,9 @@ def test_built_in_roles_may_read_and_nothing_more(collecting):
         return said.stdout.strip() == "yes"
 
     for role in ("view", "edit", "admin"):
-        collecting.kubectl("admin", "create", "rolebinding", role, "-n", "built-in", f"--clusterrole={role}", f"--user=the-{role}")
+        collecting.kubectl(
+            "admin", "create", "rolebinding", role, "-n", "built-in", f"--clusterrole={role}", f"--user=the-{role}"
+        )
         wait_for(lambda role=role: may(role, "list", "areq"), 30, f"{role} aggregated", interval=0.2)
         for verb in ("create", "update", "patch", "delete"):
             for kind in ("jitp", "areq", "adec", "averd"):
@@ -112,7 +114,7 @@ def test_built_in_roles_may_read_and_nothing_more(collecting):
 
 
 def test_the_server_finds_no_type_error_in_the_guards(collecting):
-    """It checks expressions against the schemas of the CRDs, but only where a policy names its version: so of copies."""
+    """It checks expressions against the schemas, but only where a policy names a version: so in copies."""
     copies = []
     for path in sorted((REPOSITORY / "manifests/admission").glob("2*.yaml")):
         for policy in yaml.safe_load_all(path.read_text()):
@@ -131,7 +133,9 @@ def test_the_server_finds_no_type_error_in_the_guards(collecting):
         checked = collecting.identity("admin").request("GET", path).body.get("status", {}).get("typeChecking")
         return None if checked is None else checked.get("expressionWarnings", [])
 
-    wait_for(lambda: all(warnings(policy) is not None for policy in [*copies, wrong]), 30, "types checked", interval=0.2)
+    wait_for(
+        lambda: all(warnings(policy) is not None for policy in [*copies, wrong]), 30, "types checked", interval=0.2
+    )
     assert "undefined field 'durashun'" in warnings(wrong)[-1]["warning"]
     assert {policy["metadata"]["name"]: warnings(policy) for policy in copies if warnings(policy)} == {}
     assert len(copies) == 10

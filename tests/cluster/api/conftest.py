@@ -41,13 +41,17 @@ class Client:
         return f"/apis/{GROUP}/v1alpha1{scope}/{spec['names']['plural']}{tail}"
 
     def create(
-        self, kind: str, name: str, spec: dict, metadata: dict | None = None, query: str = "", headers: dict | None = None
+        self,
+        kind: str,
+        name: str,
+        spec: dict,
+        metadata: dict | None = None,
+        query: str = "",
+        headers: dict | None = None,
     ) -> Answer:
         body = {"apiVersion": f"{GROUP}/v1alpha1", "kind": kind, "spec": spec}
         body["metadata"] = {"name": name} | (metadata or {})
-        return self.user.request(
-            "POST", f"{self.path(kind)}?fieldValidation=Strict{query}", body, headers=headers
-        )
+        return self.user.request("POST", f"{self.path(kind)}?fieldValidation=Strict{query}", body, headers=headers)
 
     def get(self, kind: str, name: str) -> Any:
         answer = self.user.request("GET", self.path(kind, name))
@@ -89,7 +93,7 @@ def client_for(crds: dict) -> Callable[[ControlPlane, str, str], Client]:
 
 @pytest.fixture(scope="session")
 def people(cluster: ControlPlane) -> None:
-    """alice asks, bob leads and approves, carol may delete and edit anything of ours but holds no verb, mallory only asks."""
+    """alice asks, bob approves; carol and mallory hold no verb of ours."""
     cluster.user("alice", ["engineers"])
     cluster.user("bob", ["engineers", "approvers"])
     cluster.user("carol", ["meddlers"], uid="u-carol")
@@ -109,7 +113,9 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: objects, namespace: NAMESPACE}
 rules:
-- {apiGroups: [portcullis.dev], resources: ["*"], verbs: [get, list, watch, create, update, patch, delete, deletecollection]}
+- apiGroups: [portcullis.dev]
+  resources: ["*"]
+  verbs: [get, list, watch, create, update, patch, delete, deletecollection]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -232,10 +238,14 @@ def unstamped(cluster: ControlPlane, people: None, client: Callable) -> str:
         request = alice.create("AccessRequest", "probe", _BASES["AccessRequest"], query="&dryRun=All")
         decision = alice.create("AccessDecision", "probe", _BASES["AccessDecision"], query="&dryRun=All")
         verdict = operator.create(
-            "AccessVerdict", _BASES["AccessVerdict"]["requestRef"]["uid"], _BASES["AccessVerdict"], query="&dryRun=All"
+            "AccessVerdict",
+            _BASES["AccessVerdict"]["requestRef"]["uid"],
+            _BASES["AccessVerdict"],
+            query="&dryRun=All",
         )
         return all(
-            answer.status == 403 and re.search(r"(requester|author)\.username must be|spec\.by must be", answer.message)
+            answer.status == 403
+            and re.search(r"(requester|author)\.username must be|spec\.by must be", answer.message)
             for answer in (request, decision, verdict)
         )
 

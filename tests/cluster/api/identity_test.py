@@ -11,7 +11,16 @@ ALICE = {"username": "alice", "uid": "", "groups": ["engineers", "system:authent
 
 @pytest.mark.parametrize(
     "claimed",
-    [None, FORGED, {"username": "bob"}, {"username": ""}, {"username": "alice", "groups": ["approvers"]}, "root", 7, []],
+    [
+        None,
+        FORGED,
+        {"username": "bob"},
+        {"username": ""},
+        {"username": "alice", "groups": ["approvers"]},
+        "root",
+        7,
+        [],
+    ],
     ids=str,
 )
 def test_the_requester_is_who_made_the_request(claimed, client, team, spec):
@@ -85,7 +94,9 @@ def test_a_request_without_spec_is_refused_in_plain_words(client, team):
     alice = client("alice", team)
     for kind in ("AccessRequest", "AccessDecision"):
         answer = alice.user.request(
-            "POST", alice.path(kind), {"apiVersion": "portcullis.dev/v1alpha1", "kind": kind, "metadata": {"name": "x"}}
+            "POST",
+            alice.path(kind),
+            {"apiVersion": "portcullis.dev/v1alpha1", "kind": kind, "metadata": {"name": "x"}},
         )
         assert answer.status == 422
         assert "spec: Required value" in answer.message
@@ -111,7 +122,9 @@ def manifest(stored: dict) -> dict:
 
 def unmanaged(stored: dict) -> dict:
     """The object without the server's book-keeping of who last touched which field."""
-    metadata = {key: value for key, value in stored["metadata"].items() if key not in ("managedFields", "resourceVersion")}
+    metadata = {
+        key: value for key, value in stored["metadata"].items() if key not in ("managedFields", "resourceVersion")
+    }
     return stored | {"metadata": metadata}
 
 
@@ -148,7 +161,9 @@ def test_applying_the_manifest_again_changes_nothing(cluster, client, team, requ
     for user in ("alice", "carol"):
         for flags in ([], ["--server-side", "--force-conflicts"]):
             cluster.kubectl(user, "apply", "-n", team, *flags, "-f", "-", input=text)
-            cluster.kubectl(user, "diff", "-n", team, *flags[:1], "-f", "-", input=text)  # exit status 1: a difference
+            cluster.kubectl(
+                user, "diff", "-n", team, *flags[:1], "-f", "-", input=text
+            )  # exit status 1: a difference
         cluster.kubectl(user, "replace", "-n", team, "-f", "-", input=text)
     stored = client("alice", team).get("AccessRequest", "ssh")
     assert stored["spec"] == request_of_alice["spec"]
@@ -179,7 +194,11 @@ def test_a_decision_is_owned_by_its_request(client, team, spec):
         "uid": "9c1e4c1e-0000-4000-8000-1d6c9a110001",
     }
     stranger = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "0c1e4c1e-0000-4000-8000-1d6c9a110001"}
-    for name, metadata in (("plain", {}), ("forged", {"ownerReferences": [stranger]}), ("both", {"ownerReferences": [stranger, owner]})):
+    for name, metadata in (
+        ("plain", {}),
+        ("forged", {"ownerReferences": [stranger]}),
+        ("both", {"ownerReferences": [stranger, owner]}),
+    ):
         created = client("bob", team).create("AccessDecision", name, spec("AccessDecision"), metadata)
         assert created.status == 201, created.message
         assert created.body["metadata"]["ownerReferences"] == [owner]
@@ -193,7 +212,9 @@ def test_requests_and_verdicts_hold_our_finalizer_from_the_start(given, client, 
     assert created.status == 201, created.message
     assert sorted(created.body["metadata"]["finalizers"]) == wanted
     uid = new_uid()
-    verdict = client("operator", team).create("AccessVerdict", uid, spec("AccessVerdict", requestRef={"uid": uid}), metadata)
+    verdict = client("operator", team).create(
+        "AccessVerdict", uid, spec("AccessVerdict", requestRef={"uid": uid}), metadata
+    )
     assert verdict.status == 201, verdict.message
     assert sorted(verdict.body["metadata"]["finalizers"]) == wanted
 
@@ -203,7 +224,7 @@ def test_requests_and_verdicts_hold_our_finalizer_from_the_start(given, client, 
 
 UNTRUE = [
     (None, "spec.requester.username must be"),
-    ({"username": "bob"}, "spec.requester.username must be"),
+    ({"username": "mallory"}, "spec.requester.username must be"),
     ({"username": "Alice"}, "spec.requester.username must be"),
     ({"uid": "u-alice"}, "spec.requester.uid must be"),
     ({"groups": None}, "spec.requester.groups must be"),
@@ -215,20 +236,19 @@ UNTRUE = [
 ]
 
 
+BOB = {"username": "bob", "uid": "", "groups": ["engineers", "approvers", "system:authenticated"]}
+
+
 @pytest.mark.parametrize(("change", "sentence"), UNTRUE, ids=[str(change) for change, _ in UNTRUE])
 def test_without_stamps_only_the_truth_is_taken(change, sentence, client, unstamped, spec, merge):
-    claimed = merge({"requester": ALICE}, {"requester": change})
-    answer = client("alice", unstamped).create("AccessRequest", "x", spec("AccessRequest", **claimed), query="&dryRun=All")
-    assert answer.status in (403, 422), answer.message
-    assert answer.status == 403 or "spec.requester.username: Required" in answer.message
-    if answer.status == 403:
-        assert sentence in answer.message
-    author = merge({"author": {**ALICE, "username": "bob", "groups": ["engineers", "approvers", "system:authenticated"]}}, {"author": change})
-    if author.get("author", {}).get("username") != "bob" or change:
-        answer = client("bob", unstamped).create("AccessDecision", "x", spec("AccessDecision", **author), query="&dryRun=All")
-        if change != {"username": "bob"}:
-            assert answer.status == 403
-            assert sentence.replace("requester", "author") in answer.message
+    for who, truth, kind, part in (
+        ("alice", ALICE, "AccessRequest", "requester"),
+        ("bob", BOB, "AccessDecision", "author"),
+    ):
+        claimed = merge({part: truth}, {part: change})
+        answer = client(who, unstamped).create(kind, "x", spec(kind, **claimed), query="&dryRun=All")
+        assert answer.status == 403, answer.message
+        assert sentence.replace("requester", part) in answer.message
 
 
 def test_without_stamps_the_truth_is_taken(client, unstamped, spec):
@@ -236,13 +256,14 @@ def test_without_stamps_the_truth_is_taken(client, unstamped, spec):
     assert created.status == 201, created.message
     assert "finalizers" not in created.body["metadata"]  # the operator adds it there, before it opens anything
     no_uid = {"username": "alice", "groups": ALICE["groups"]}
-    assert client("alice", unstamped).create("AccessRequest", "true-2", spec("AccessRequest", requester=no_uid)).status == 201
-    bob = {"username": "bob", "groups": ["engineers", "approvers", "system:authenticated"]}
-    assert client("bob", unstamped).create("AccessDecision", "true", spec("AccessDecision", author=bob)).status == 201
+    assert (
+        client("alice", unstamped).create("AccessRequest", "true-2", spec("AccessRequest", requester=no_uid)).status
+        == 201
+    )
+    assert client("bob", unstamped).create("AccessDecision", "true", spec("AccessDecision", author=BOB)).status == 201
 
 
 def test_without_stamps_a_decision_may_name_no_other_owner(client, unstamped, spec):
-    bob = {"username": "bob", "groups": ["engineers", "approvers", "system:authenticated"]}
     good = {
         "apiVersion": "portcullis.dev/v1alpha1",
         "kind": "AccessRequest",
@@ -250,15 +271,28 @@ def test_without_stamps_a_decision_may_name_no_other_owner(client, unstamped, sp
         "uid": "9c1e4c1e-0000-4000-8000-1d6c9a110001",
     }
     for number, change in enumerate(
-        ({"kind": "ConfigMap"}, {"apiVersion": "v1"}, {"name": "other"}, {"uid": "0c1e4c1e-0000-4000-8000-1d6c9a110001"})
+        (
+            {"kind": "ConfigMap"},
+            {"apiVersion": "v1"},
+            {"name": "other"},
+            {"uid": "0c1e4c1e-0000-4000-8000-1d6c9a110001"},
+        )
     ):
         answer = client("bob", unstamped).create(
-            "AccessDecision", f"owned-{number}", spec("AccessDecision", author=bob), {"ownerReferences": [good | change]}
+            "AccessDecision",
+            f"owned-{number}",
+            spec("AccessDecision", author=BOB),
+            {"ownerReferences": [good | change]},
         )
         assert answer.status == 403
         assert "ownerReferences of an AccessDecision must name its request alone" in answer.message
     metadata = {"ownerReferences": [good]}
-    assert client("bob", unstamped).create("AccessDecision", "owned", spec("AccessDecision", author=bob), metadata).status == 201
+    assert (
+        client("bob", unstamped)
+        .create("AccessDecision", "owned", spec("AccessDecision", author=BOB), metadata)
+        .status
+        == 201
+    )
 
 
 def test_after_a_restart_of_the_server_nothing_is_taken_unstamped(cluster, client, team, spec):
@@ -268,7 +302,9 @@ def test_after_a_restart_of_the_server_nothing_is_taken_unstamped(cluster, clien
     answers = []
 
     def stamped() -> bool:
-        answers.append(alice.create("AccessRequest", f"early-{len(answers)}", spec("AccessRequest", requester=FORGED)))
+        answers.append(
+            alice.create("AccessRequest", f"early-{len(answers)}", spec("AccessRequest", requester=FORGED))
+        )
         return answers[-1].status == 201
 
     wait_for(stamped, 30, "a create accepted", interval=0.05)

@@ -10,9 +10,16 @@ def objects(cluster, client, people, spec) -> str:
     namespace = cluster.namespace("listing")
     admin, operator = client("admin", namespace), client("operator", namespace)
     assert admin.create("JitPolicy", "prod-ssh", spec("JitPolicy")).status == 201
-    assert admin.create("JitPolicy", "look", spec("JitPolicy", enforcement="Audit", accountRef={"name": "dev"})).status == 201
+    assert (
+        admin.create("JitPolicy", "look", spec("JitPolicy", enforcement="Audit", accountRef={"name": "dev"})).status
+        == 201
+    )
     assert admin.create("CloudAccount", "listing", spec("CloudAccount")).status == 201
-    for name, policy, state in (("one", "prod-ssh", "Active"), ("two", "prod-ssh", None), ("three", "other", "Expired")):
+    for name, policy, state in (
+        ("one", "prod-ssh", "Active"),
+        ("two", "prod-ssh", None),
+        ("three", "other", "Expired"),
+    ):
         created = admin.create("AccessRequest", name, spec("AccessRequest", policyRef={"name": policy}))
         assert created.status == 201
         if state:
@@ -21,11 +28,14 @@ def objects(cluster, client, people, spec) -> str:
         reference = {"name": name, "uid": created.body["metadata"]["uid"]}
         decision = "Deny" if name == "two" else "Approve"
         assert (
-            admin.create("AccessDecision", f"{name}.admin", spec("AccessDecision", requestRef=reference, decision=decision)).status
+            admin.create(
+                "AccessDecision", f"{name}.admin", spec("AccessDecision", requestRef=reference, decision=decision)
+            ).status
             == 201
         )
         assert (
-            operator.create("AccessVerdict", reference["uid"], spec("AccessVerdict", requestRef=reference)).status == 201
+            operator.create("AccessVerdict", reference["uid"], spec("AccessVerdict", requestRef=reference)).status
+            == 201
         )
     return namespace
 
@@ -100,7 +110,9 @@ def test_wait_works_on_conditions(cluster, client, objects):
         "observedGeneration": 1,
         "lastTransitionTime": "2026-11-22T18:00:00Z",
     }
-    answer = client("operator", objects).patch("AccessRequest", "one", {"status": {"conditions": [condition]}}, "status")
+    answer = client("operator", objects).patch(
+        "AccessRequest", "one", {"status": {"conditions": [condition]}}, "status"
+    )
     assert answer.status == 200, answer.message
     cluster.kubectl("admin", "wait", "-n", objects, "--for=condition=Ready", "areq/one", "--timeout=10s")
 
@@ -108,9 +120,15 @@ def test_wait_works_on_conditions(cluster, client, objects):
 def test_the_status_that_the_operator_writes_fits(client, objects):
     """Every field of the three statuses, as long as they come."""
     operator = client("operator", objects)
-    vm = "/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/web/providers/Microsoft.Compute/virtualMachines/web-1"
-    nsg = "/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/net/providers/Microsoft.Network/networkSecurityGroups/n"
-    condition = {"status": "Unknown", "reason": "Waits", "message": "waits", "lastTransitionTime": "2026-11-22T18:00:00Z"}
+    groups = "/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups"
+    vm = f"{groups}/web/providers/Microsoft.Compute/virtualMachines/web-1"
+    nsg = f"{groups}/net/providers/Microsoft.Network/networkSecurityGroups/nsg-web"
+    condition = {
+        "status": "Unknown",
+        "reason": "Waits",
+        "message": "waits",
+        "lastTransitionTime": "2026-11-22T18:00:00Z",
+    }
     policy = {
         "observedGeneration": 1,
         "conditions": [condition | {"type": kind} for kind in ("Ready", "Locked", "Conflict")],
@@ -137,12 +155,22 @@ def test_the_status_that_the_operator_writes_fits(client, objects):
         "state": "Active",
         "message": "ssh to 10.0.0.4",
         "conditions": [condition | {"type": "Approved"}],
-        "verdict": {"name": "9c1e4c1e-0000-4000-8000-1d6c9a110001", "outcome": "Granted", "reason": "PolicyAndApprovals"},
-        **{at: "2026-11-22T18:00:00Z" for at in ("grantedAt", "startsAt", "expiresAt", "openedAt", "endedAt", "closedAt")},
+        "verdict": {
+            "name": "9c1e4c1e-0000-4000-8000-1d6c9a110001",
+            "outcome": "Granted",
+            "reason": "PolicyAndApprovals",
+        },
+        **{
+            at: "2026-11-22T18:00:00Z"
+            for at in ("grantedAt", "startsAt", "expiresAt", "openedAt", "endedAt", "closedAt")
+        },
         "rules": [{"group": nsg, "name": "portcullis-1f4a0c2b-open-0123456789abcdef0123", "priority": 130}],
         "targets": [{"resourceID": vm, "addresses": ["10.0.0.4"]}],
     }
-    account = {"observedGeneration": 1, "conditions": [condition | {"type": kind} for kind in ("Ready", "AdmissionGuarded")]}
+    account = {
+        "observedGeneration": 1,
+        "conditions": [condition | {"type": kind} for kind in ("Ready", "AdmissionGuarded")],
+    }
     for kind, name, status in (
         ("JitPolicy", "prod-ssh", policy),
         ("AccessRequest", "three", request),
@@ -154,11 +182,16 @@ def test_the_status_that_the_operator_writes_fits(client, objects):
 
 
 def test_a_watch_by_state_ends_for_what_leaves_it(cluster, client, objects):
-    """Selected by state, an object that changes it is gone: scripts may rely on it, the operator must not select so."""
+    """Selected by state, an object that changes it is gone: good for scripts, wrong for the operator's own watch."""
     operator = client("operator", objects)
     assert operator.patch("AccessRequest", "two", {"status": {"state": "Denied"}}, "status").status == 200
     wait_for(
-        lambda: "two" not in cluster.kubectl("admin", "get", "areq", "-n", objects, "--field-selector=status.state=Pending").stdout,
+        lambda: (
+            "two"
+            not in cluster.kubectl(
+                "admin", "get", "areq", "-n", objects, "--field-selector=status.state=Pending"
+            ).stdout
+        ),
         10,
         "two is no longer Pending",
     )

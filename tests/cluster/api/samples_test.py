@@ -35,7 +35,7 @@ def test_samples_explain_themselves():
 
 
 def test_a_manifest_with_every_field_is_taken(cluster, engineer):
-    """Null in place of an absent field, and a requester of the writer's making, as a careful author might leave them."""
+    """Null in place of an absent field, and a requester of the writer's making, as a careful author leaves them."""
     cluster.kubectl(engineer, "apply", "-n", "team-a", "--validate=strict", "-f", "-", input=_EVERYTHING)
     stored = yaml.safe_load(cluster.kubectl(engineer, "get", "areq/everything", "-n", "team-a", "-o", "yaml").stdout)
     assert stored["spec"]["requester"]["username"] == "sam"

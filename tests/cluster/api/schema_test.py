@@ -80,7 +80,8 @@ def test_descriptions_of_values_hold_an_example(all_fields):
     lacking = [
         path
         for path, field in all_fields.items()
-        if field["type"] in ("string", "integer") and "enum" not in field
+        if field["type"] in ("string", "integer")
+        and "enum" not in field
         and not re.search(r"(Example|Default): `", field["description"])
     ]
     assert lacking == []
@@ -140,7 +141,11 @@ def test_everything_is_bounded(all_fields):
         for path, field in all_fields.items()
         if path not in ("apiVersion", "kind")
         and (
-            (field["type"] == "string" and not {"maxLength", "enum"} & set(field) and field.get("format") != "date-time")
+            (
+                field["type"] == "string"
+                and not {"maxLength", "enum"} & set(field)
+                and field.get("format") != "date-time"
+            )
             or (field["type"] == "array" and "maxItems" not in field)
             or (field["type"] == "integer" and "minimum" not in field)
             or ("additionalProperties" in field and "maxProperties" not in field)
@@ -151,12 +156,19 @@ def test_everything_is_bounded(all_fields):
 
 def test_nothing_escapes_the_schema(all_fields):
     assert [path for path, field in all_fields.items() if "x-kubernetes-preserve-unknown-fields" in field] == []
-    assert [path for path, field in all_fields.items() if field["type"] == "object" and not set(field) & {
-        "properties", "additionalProperties"}] == []
+    assert [
+        path
+        for path, field in all_fields.items()
+        if field["type"] == "object" and not set(field) & {"properties", "additionalProperties"}
+    ] == []
 
 
 def test_lists_say_how_they_merge(all_fields):
-    silent = [path for path, field in all_fields.items() if field["type"] == "array" and "x-kubernetes-list-type" not in field]
+    silent = [
+        path
+        for path, field in all_fields.items()
+        if field["type"] == "array" and "x-kubernetes-list-type" not in field
+    ]
     assert silent == []
 
 
@@ -185,7 +197,9 @@ def test_explain_teaches_every_field(cluster, kind, all_fields):
         in schema.get("x-kubernetes-group-version-kind", [])
     ]
     lost = [
-        path for path, field in fields(published) if path not in ("apiVersion", "kind") and not field.get("description")
+        path
+        for path, field in fields(published)
+        if path not in ("apiVersion", "kind") and not field.get("description")
     ]
     assert lost == []
 

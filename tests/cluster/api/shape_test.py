@@ -107,7 +107,13 @@ def test_a_request_is_pending_from_its_first_moment(spec, sender):
 
 def test_null_means_absent(spec, sender):
     admin = sender("AccessRequest")
-    given = spec("AccessRequest") | {"startAt": None, "extends": None, "revoke": None, "requester": None, "reason": None}
+    given = spec("AccessRequest") | {
+        "startAt": None,
+        "extends": None,
+        "revoke": None,
+        "requester": None,
+        "reason": None,
+    }
     stored = admin.create("AccessRequest", "nulls", given)
     assert stored.status == 201, stored.message
     assert {"startAt", "extends", "reason"} & set(stored.body["spec"]) == set()
