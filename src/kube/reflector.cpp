@@ -35,7 +35,7 @@ Reflector::Reflector(Client& client, Resource resource, ObjectSink& sink, std::u
 
 void Reflector::stop() {
   stop_.request();
-  if (stream_) stream_->close();
+  if (stream_ != nullptr) stream_->close();
 }
 
 Task<void> Reflector::run() {
@@ -54,8 +54,7 @@ Task<void> Reflector::follow() {
   const std::string before = version_;
   const bool listing = phase_ == Phase::stream_list;
   if (listing) sink_.begin_replace();
-  StreamEnd end = co_await read_stream();
-  stream_.reset();
+  StreamEnd end = co_await open_stream();
   if (phase_ == Phase::stream_list) sink_.abort_replace();
   if (stop_.requested()) co_return;
 
@@ -95,16 +94,22 @@ std::string Reflector::watch_target(Duration timeout) const {
   return target + fmt::format("&timeoutSeconds={}", timeout / 1s);
 }
 
-Task<StreamEnd> Reflector::read_stream() {
-  Clock& clock = client_.clock();
+Task<StreamEnd> Reflector::open_stream() {
   const Duration timeout =
       std::chrono::seconds(std::uniform_int_distribution<int>(300, 600)(random_));
-  ++(phase_ == Phase::stream_list ? stats_.lists : stats_.watches);
+  if (phase_ == Phase::watch) ++stats_.watches;
   net::Request request{.target = watch_target(timeout)};
-  auto opened = co_await stop_.wait_for(clock, open_deadline + grace,
+  auto opened = co_await stop_.wait_for(client_.clock(), open_deadline + grace,
                                         client_.open(std::move(request), open_deadline));
   if (!opened) co_return StreamEnd{.error = opened.error()};
-  stream_ = std::move(*opened);
+  stream_ = opened->get();
+  StreamEnd end = co_await read_stream(timeout);
+  stream_ = nullptr;
+  co_return end;
+}
+
+Task<StreamEnd> Reflector::read_stream(Duration timeout) {
+  Clock& clock = client_.clock();
   decoder_ = WatchDecoder();
   bookmarks_seen_ = false;
   const BootTime last = clock.boot_now() + timeout + grace;
@@ -210,6 +215,7 @@ bool Reflector::is_named(const ObjectHead& head) {
 }
 
 void Reflector::synced(std::string version) {
+  ++stats_.lists;
   sink_.end_replace();
   version_ = std::move(version);
   phase_ = Phase::watch;

@@ -15,8 +15,8 @@
 namespace portcullis::kube {
 
 struct ReflectorStats {
-  std::uint64_t lists = 0;
-  std::uint64_t watches = 0;
+  std::uint64_t lists = 0;    ///< that filled the sink
+  std::uint64_t watches = 0;  ///< asked for, those that follow a streaming list apart
   std::uint64_t events = 0;
   std::uint64_t failures = 0;
   std::uint64_t skipped = 0;  ///< objects of another kind, events of an unknown type
@@ -43,7 +43,8 @@ class Reflector {
 
  private:
   Task<void> follow();
-  Task<StreamEnd> read_stream();
+  Task<StreamEnd> open_stream();
+  Task<StreamEnd> read_stream(Duration timeout);
   Task<void> list_pages();
   Task<Result<std::string>> read_pages();
   Result<std::string> put_page(std::string& body, std::string& version);
@@ -70,7 +71,8 @@ class Reflector {
   bool bookmarks_seen_ = false;  ///< on the stream that is open
   int short_streams_ = 0;        ///< in a row
   std::string version_;
-  std::unique_ptr<net::BodyStream> stream_;
+  net::BodyStream* stream_ =
+      nullptr;  ///< the one that is read; it lives and dies with its coroutine
   WatchDecoder decoder_;
 };
 

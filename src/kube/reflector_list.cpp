@@ -15,7 +15,6 @@ constexpr int most_pages = 10'000;
 }  // namespace
 
 Task<void> Reflector::list_pages() {
-  ++stats_.lists;
   sink_.begin_replace();
   auto version = co_await read_pages();
   if (version) {
