@@ -14,13 +14,13 @@ from world import cleanup
 def main() -> int:
     signal.signal(signal.SIGINT, _interrupt_once)
     narrator = Narrator()
-    print("Portcullis, the whole story: a real Kubernetes API server, real users, a cloud in a lab, real connections.")
+    print("Portcullis, the whole story: a real Kubernetes API server, real users, a cloud in a lab.")
     started = time.monotonic()
     scene = Scene()
     try:
         with scene:
             up = time.monotonic() - started
-            print(f"All is up after {up:.1f} s: API server, lab, operator; alice, mallory and an admin have certificates.")
+            print(f"All is up after {up:.1f} s. alice, mallory and an admin have client certificates of their own.")
             print(_how_connections_are_made(scene))
             try:
                 Story(scene, narrator).play()

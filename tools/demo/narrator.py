@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 _WIDTH = 110
+_WRAP = textwrap.TextWrapper(_WIDTH - 7, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ class Narrator:
 
     def output(self, text: str) -> None:
         for line in text.strip().splitlines():
-            self._print("     | " + (line if len(line) <= _WIDTH - 7 else line[: _WIDTH - 8] + "…"))
+            # Only what is too long is wrapped: tables keep their columns.
+            parts = [line] if len(line) <= _WIDTH - 7 else _WRAP.wrap(line)
+            for part in parts:
+                self._print(f"     | {part}")
 
     def observe(self, what: str, expected: str, seen: str) -> bool:
         """One line for the reader and one row of the table. What was expected is said, not assumed."""

@@ -11,7 +11,7 @@ from world.connect import CONNECTED, REFUSED, TIMEOUT, Laptop
 from world.world import World
 
 HERE = Path(__file__).parent
-MANIFESTS = HERE / "manifests"
+MANIFESTS = Path(os.path.relpath(HERE / "manifests"))  # as a reader would type it
 TEAM = "team-a"
 MACHINE, PUBLIC_ADDRESS = "web-1", "20.50.0.4"
 ADDRESSES = {"alice": "203.0.113.7", "stranger": "198.51.100.9"}

@@ -1,14 +1,15 @@
 """The story, step by step. Each step does what a person would do and looks at what came of it."""
 
-import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from demo.narrator import Narrator
 from demo.scene import MANIFESTS, NSGS, TEAM, Scene
 
 OPEN, SHUT = "connected", "no answer"
 POLICY, REQUEST = "web-admin", "ssh-alice"
+_CUTS = '{range .status.targets[*].cut[*]}{.port}{"  cuts "}{.sources}{"  let in by "}{.rule}{"\\n"}{end}'
 _CLOSED_WITHIN = 5  # seconds from the end of a grant to the proof that it is closed
 
 
@@ -45,8 +46,8 @@ class Story:
         self._apply("account.yaml")
         self._apply("policy.yaml")
         self._wait(f"jitp/{POLICY}", "condition=Ready")
+        self._run("admin", "get", "-n", TEAM, "jitp", POLICY, "-o", f"jsonpath={_CUTS}")
         target = self._scene.object("jitp", POLICY)["status"]["targets"][0]
-        self._tell.output("\n".join(_cut_lines(target)))
         cut_rules = {cut["rule"] for cut in target.get("cut", [])}
         self._tell.observe("the policy says of web-1", "Audited", target["state"])
         for rule in ("nsg-nic/SSH", "nsg-nic/RDP", "nsg-subnet/temp-admin-access"):
@@ -93,7 +94,9 @@ class Story:
         self._run("alice", "get", "-n", TEAM, "areq", REQUEST)
         status = self._scene.object("areq", REQUEST)["status"]
         self._tell.output(status["message"])
+        self._tell.output("\n".join(self._scene.own_rules()))
         self._tell.observe("her request is", "Active", status["state"])
+        self._tell.observe("rules opened for it", "1 in each NSG", self._opened(status))
         self._connections(
             {("alice", 22): OPEN, ("stranger", 22): SHUT, ("alice", 3389): SHUT, ("stranger", 443): OPEN}
         )
@@ -146,22 +149,18 @@ class Story:
             same = "byte-identical" if now[name] == nsgs[name] else "different"
             self._tell.observe(f"{name} now and {when}", "byte-identical", same)
 
+    @staticmethod
+    def _opened(status: dict[str, Any]) -> str:
+        groups = sorted(rule["group"].rpartition("/")[2] for rule in status.get("rules", []))
+        return "1 in each NSG" if groups == sorted(NSGS) else ", ".join(groups) or "none"
+
     def _condition(self, kind: str, name: str, condition: str) -> str:
         conditions = self._scene.object(kind, name)["status"]["conditions"]
         return next((one["status"] for one in conditions if one["type"] == condition), "absent")
 
 
 def _as_typed(arg: str | Path) -> str:
-    if isinstance(arg, Path):
-        return f"tools/demo/manifests/{arg.name}"
-    return f"'{arg}'" if any(character in arg for character in '{}" ') else arg
-
-
-def _cut_lines(target: dict) -> list[str]:
-    return [
-        f"{cut['port']}/{cut['protocol']} would be cut for {', '.join(cut.get('sources', ['?']))}, let in by {cut['rule']}"
-        for cut in target.get("cut", [])
-    ] or [json.dumps(target)]
+    return f"'{arg}'" if any(character in str(arg) for character in '{}" ') else str(arg)
 
 
 def _time(text: str) -> float:
