@@ -217,6 +217,44 @@ def new_uid() -> Callable[[], str]:
     return lambda: str(uuid.uuid4())
 
 
+@pytest.fixture
+def asked(client, team, spec) -> dict:
+    created = client("alice", team).create("AccessRequest", "ssh", spec("AccessRequest"), {"labels": {"theirs": "1"}})
+    assert created.status == 201, created.message
+    return created.body
+
+
+@pytest.fixture
+def decided(client, team, spec, asked) -> dict:
+    reference = {"name": "ssh", "uid": asked["metadata"]["uid"]}
+    created = client("bob", team).create("AccessDecision", "ssh.bob", spec("AccessDecision", requestRef=reference))
+    assert created.status == 201, created.message
+    return created.body
+
+
+@pytest.fixture
+def verdict(client, team, spec, asked) -> dict:
+    uid = asked["metadata"]["uid"]
+    created = client("operator", team).create(
+        "AccessVerdict", uid, spec("AccessVerdict", requestRef={"name": "ssh", "uid": uid})
+    )
+    assert created.status == 201, created.message
+    return created.body
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[..., None]:
+    """refused(answer, "a sentence", ...): it was forbidden, in these words."""
+    return _refused
+
+
+def _refused(answer: Answer, *sentences: str) -> None:
+    assert answer.status == 403, answer.message
+    assert answer.body["reason"] == "Forbidden"
+    for sentence in sentences:
+        assert sentence in answer.message
+
+
 @pytest.fixture(scope="session")
 def unstamped(cluster: ControlPlane, people: None, client: Callable) -> str:
     """A namespace in which no mutating policy works, as on servers before 1.36."""

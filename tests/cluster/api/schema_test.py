@@ -217,5 +217,15 @@ def test_kustomize_builds_every_folder(cluster):
     cluster.kubectl("admin", "kustomize", REPOSITORY / "manifests/admission")
 
 
+def test_older_servers_get_the_validating_guards_alone(cluster):
+    def kinds(folder: str) -> list[str]:
+        built = cluster.kubectl("admin", "kustomize", REPOSITORY / "manifests" / folder).stdout
+        return sorted(f"{item['kind']}/{item['metadata']['name']}" for item in yaml.safe_load_all(built))
+
+    everything = kinds("admission")
+    assert any(name.startswith("Mutating") for name in everything)
+    assert kinds("admission-before-1.36") == [name for name in everything if name.startswith("Validating")]
+
+
 def test_apply_of_the_crd_folder_needs_no_kustomize(cluster):
     cluster.kubectl("admin", "apply", "-f", REPOSITORY / "crds", "--dry-run=server")
