@@ -20,7 +20,13 @@ if(NOT PORTCULLIS_SANITIZE)
 else()
   target_compile_options(portcullis_options INTERFACE
     -fsanitize=${PORTCULLIS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  target_link_options(portcullis_options INTERFACE -fsanitize=${PORTCULLIS_SANITIZE})
+  # The runtime is shared, since our programs hide all symbols: libraries would go on with libc's
+  # malloc while we free with the sanitizer's.
+  execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libclang_rt.asan-x86_64.so
+    OUTPUT_VARIABLE sanitizer_runtime OUTPUT_STRIP_TRAILING_WHITESPACE)
+  cmake_path(GET sanitizer_runtime PARENT_PATH sanitizer_folder)
+  target_link_options(portcullis_options INTERFACE
+    -fsanitize=${PORTCULLIS_SANITIZE} -shared-libsan -Wl,-rpath,${sanitizer_folder})
 endif()
 
 # portcullis_layer(name [USES folders...] [LIBS libraries...] [PURE])
