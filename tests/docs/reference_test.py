@@ -1,0 +1,89 @@
+"""docs/reference.md says everything that the program can say, and nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = (ROOT / "docs/reference.md").read_text()
+
+
+def rows() -> dict[str, list[str]]:
+    """The first words of each table row, by the heading above."""
+    found: dict[str, list[str]] = {}
+    heading = ""
+    for line in REFERENCE.splitlines():
+        if line.startswith("#"):
+            heading = line.lstrip("# ")
+        elif line.startswith("| `"):
+            found.setdefault(heading, []).extend(re.findall(r"`([^`]+)`", line.split("|")[1]))
+    return found
+
+
+def constants(path: str, pattern: str) -> list[str]:
+    found = re.findall(pattern, (ROOT / path).read_text())
+    assert found, f"nothing in {path} looks like {pattern}"
+    return found
+
+
+REASONS = constants("src/plan/reasons.hpp", r'constexpr const char\* \w+ = "(\w+)";')
+REASON_HEADINGS = [heading for heading in rows() if heading.startswith(("Why ", "Policies and"))]
+STATES = constants("src/plan/request_status.hpp", r'constexpr const char\* \w+ = "(\w+)";')
+PROBLEMS = constants("src/plan/rule_plan.cpp", r'case ProblemKind::\w+:\s+return "(\w+)";')
+TARGET_STATES = constants("src/plan/words.cpp", r'case TargetState::State::\w+:\s+return "(\w+)";')
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_each_reason_is_explained_once(reason):
+    explained = [word for heading in REASON_HEADINGS for word in rows()[heading]]
+    assert explained.count(reason) == 1
+
+
+def test_no_reason_is_explained_that_does_not_exist():
+    explained = {word for heading in REASON_HEADINGS for word in rows()[heading]}
+    assert explained - set(REASONS) == set()
+
+
+@pytest.mark.parametrize(
+    ("heading", "words"),
+    [
+        ("States of a request (`status.state`)", STATES),
+        ("States of a policy's machine (`status.targets[].state`)", TARGET_STATES),
+        ("What is found in an NSG", PROBLEMS),
+    ],
+)
+def test_a_list_of_words_is_complete(heading, words):
+    assert sorted(rows()[heading]) == sorted(words)
+
+
+def test_each_flag_of_the_operator_is_explained_with_its_environment_variable():
+    source = (ROOT / "src/app/options.cpp").read_text()
+    flags = re.findall(r'(?:text\(|add_option\()"(--[a-z-]+)"', source)
+    environment = re.findall(r'"((?:PORTCULLIS|AZURE|POD)_[A-Z_]+)"', source)
+    assert flags and len(flags) == len(environment)
+    table = dict(re.findall(r"^\| `(--[a-z-]+)` \| `([A-Z_]+)` \|", REFERENCE, re.MULTILINE))
+    assert table == dict(zip(flags, environment, strict=True))
+
+
+def test_each_exit_code_is_explained():
+    codes = constants("src/app/options.hpp", r"constexpr int \w+ = (\d+);")
+    assert re.findall(r"^\| (\d) \|", REFERENCE, re.MULTILINE) == codes
+
+
+def test_each_condition_is_explained():
+    sources = "".join((ROOT / path).read_text() for path in ("src/plan/request_status.cpp", "src/plan/policy_status.cpp"))
+    written = set(re.findall(r'(?:condition|add)\(\s*"(\w+)",', sources))
+    assert written == {"Approved", "Ready", "Settled", "Complete", "Overdue", "Locked", "Conflict"}
+    assert written <= set(re.findall(r"`(\w+)`", REFERENCE.split("## Conditions")[1].split("## Reasons")[0]))
+
+
+def test_links_between_the_pages_lead_somewhere():
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    broken = [
+        f"{page.name}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
