@@ -104,10 +104,12 @@ json to_json(const model::PolicyStatus& status, const model::Meta& meta,
     if (!target.addresses.empty()) one["addresses"] = target.addresses;
     if (!target.groups.empty()) one["groups"] = target.groups;
     for (const auto& cut : target.cut) {
-      one["cut"].push_back({{"port", cut.ports},
-                            {"protocol", cut.protocol},
-                            {"sources", cut.sources},
-                            {"rule", cut.rule}});
+      json entry = {{"port", cut.ports.first},
+                    {"protocol", model::to_string(cut.protocol)},
+                    {"sources", cut.sources},
+                    {"rule", cut.rule}};
+      if (cut.ports.last != cut.ports.first) entry["endPort"] = cut.ports.last;
+      one["cut"].push_back(std::move(entry));
     }
     out["targets"].push_back(std::move(one));
   }
@@ -151,6 +153,10 @@ json to_json(const model::AccessVerdict& verdict) {
     for (const auto& source : verdict.sources) spec["sources"].push_back(to_string(source));
     spec["duration"] = format_duration(verdict.duration);
     put_time(spec, "startAt", verdict.start_at);
+    // Nothing is prolonged yet: every grant begins a chain of its own.
+    spec["chain"] = {
+        {"first", verdict.request_uid},
+        {"startedAt", format_rfc3339(verdict.start_at.value_or(verdict.meta.created))}};
   }
   return {{"apiVersion", std::string(group) + "/" + version},
           {"kind", "AccessVerdict"},

@@ -64,10 +64,8 @@ Task<Result<runtime::Next>> AccountReconciler::reconcile(std::string key) {
     if (!removed) co_return fail(removed.error());
     co_return runtime::Next{};
   }
-  const auto reported =
-      co_await report(account, true, plan::reason::ready,
-                      "subscription " + account->subscription + " can be read, " +
-                          std::to_string(world_.groups.size()) + " NSG(s) are known");
+  const auto reported = co_await report(account, true, plan::reason::ready,
+                                        "subscription " + account->subscription + " can be read");
   if (!reported) co_return fail(reported.error());
   co_return runtime::Next{.at = world_.clock.now() + list_again};
 }

@@ -71,7 +71,7 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
     evidence.message = "NSG \"" + short_name(id) + "\": " + view->second.error->message;
     return true;
   }
-  if (!view->second.plan.in_sync()) {
+  if (view->second.dirty || !view->second.plan.in_sync()) {
     evidence.reason = plan::reason::opening;
     evidence.message = "the rules in NSG \"" + short_name(id) + "\" are being written";
     return true;

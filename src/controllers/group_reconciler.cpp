@@ -77,6 +77,7 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
 
 Task<Result<Done>> GroupReconciler::read(cloud::Provider* provider, std::string key) {
   const std::string id = world_.groups[key].id;
+  world_.groups[key].dirty = false;  // what changes from here on marks it again
   auto read = co_await provider->read_group(id);
   GroupView& view = world_.groups[key];
   if (!read && read.error().kind == Error::Kind::not_found) {

@@ -21,7 +21,7 @@ constexpr Duration look_again = std::chrono::seconds(30);
 
 model::AccessVerdict make_verdict(const model::AccessRequest& request,
                                   const plan::Decision& decision, const model::JitPolicy* policy,
-                                  const std::string& by) {
+                                  const std::string& by, TimePoint now) {
   model::AccessVerdict verdict;
   verdict.meta.ns = request.meta.ns;
   verdict.meta.name = request.meta.uid;
@@ -43,6 +43,7 @@ model::AccessVerdict make_verdict(const model::AccessRequest& request,
   verdict.sources = request.sources;
   verdict.duration = request.duration;
   verdict.start_at = request.start_at;
+  verdict.meta.created = now;
   return verdict;
 }
 
@@ -151,8 +152,8 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   }
   if (decision.kind == plan::Decision::Kind::grant) {
     // Counted before the authorizer is asked: of two requests that race, the second sees the first.
-    sent_[request->meta.uid] = make_verdict(*request, decision, policy.get(), world_.operator_name);
-    sent_[request->meta.uid].meta.created = world_.clock.now();
+    sent_[request->meta.uid] =
+        make_verdict(*request, decision, policy.get(), world_.operator_name, world_.clock.now());
     auto asked = co_await ask_authorizer(request, decision);
     if (!asked || asked->kind != plan::Decision::Kind::grant) sent_.erase(request->meta.uid);
     if (!asked) co_return fail(asked.error());
@@ -160,11 +161,16 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   }
   if (decision.kind != plan::Decision::Kind::wait) {
     const auto recorded = co_await record(request, decision);
-    if (!recorded) {
-      sent_.erase(request->meta.uid);
-      co_return fail(recorded.error());
-    }
-    co_return runtime::Next{.at = world_.clock.now() + look_again};  // its watch event comes first
+    // Its watch event comes long before that.
+    if (recorded) co_return runtime::Next{.at = world_.clock.now() + look_again};
+    sent_.erase(request->meta.uid);
+    const plan::Decision stuck{
+        .kind = plan::Decision::Kind::wait,
+        .reason = plan::reason::verdict_failed,
+        .message = "the decision cannot be recorded: " + recorded.error().message};
+    co_await report(request, plan::describe_request(*request, nullptr, std::nullopt, stuck, {},
+                                                    world_.clock.now()));
+    co_return fail(recorded.error());
   }
   const auto reported = co_await report(
       request,
@@ -202,7 +208,8 @@ Task<Result<plan::Decision>> RequestReconciler::ask_authorizer(Request request,
 
 Task<Result<Done>> RequestReconciler::record(Request request, plan::Decision decision) {
   const auto policy = world_.stores.policies.find(request->meta.ns + "/" + request->policy);
-  const auto verdict = make_verdict(*request, decision, policy.get(), world_.operator_name);
+  const auto verdict =
+      make_verdict(*request, decision, policy.get(), world_.operator_name, world_.clock.now());
   const auto created = co_await client_.create(verdicts, request->meta.ns, api::to_json(verdict));
   // One request, one verdict: somebody was faster, and theirs is obeyed when the watch shows it.
   if (!created && created.error().kind != Error::Kind::already_exists) {

@@ -39,8 +39,8 @@ plan::Permitted permitted_by(const World& world, const model::PolicyPort& port,
 void add_cuts(plan::TargetState& target, const model::PolicyPort& port,
               const std::vector<plan::Blame>& blames) {
   for (const auto& blame : blames) {
-    model::PolicyStatus::Cut cut{.ports = to_string(port.range),
-                                 .protocol = model::to_string(port.protocol),
+    model::PolicyStatus::Cut cut{.ports = port.range,
+                                 .protocol = port.protocol,
                                  .sources = {},
                                  .rule = short_name(blame.group) + "/" + blame.rule};
     for (const auto& prefix : blame.sources.cover()) cut.sources.push_back(to_string(prefix));
@@ -121,7 +121,7 @@ void judge_port(const World& world, const model::CloudAccount& account,
       return worsen(target, State::locking,
                     "NSG \"" + short_name(filter.id) + "\": " + view->second.error->message);
     }
-    if (!view->second.plan.in_sync()) {
+    if (view->second.dirty || !view->second.plan.in_sync()) {
       return worsen(target, State::locking,
                     "the lock in NSG \"" + short_name(filter.id) + "\" is being written");
     }

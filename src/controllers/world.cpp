@@ -85,6 +85,7 @@ void World::mark_group(const std::string& id, runtime::Workqueue::Urgency urgenc
   const std::string key = model::resource_key(id);
   GroupView& view = groups[key];
   if (view.id.empty()) view.id = id;
+  view.dirty = true;
   group_queue.add(key, urgency);
 }
 

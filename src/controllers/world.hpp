@@ -55,6 +55,7 @@ struct GroupView {
   TimePoint read_at{};
   plan::RulePlan plan{};         ///< computed on this reading: empty changes mean in sync
   std::optional<Error> error{};  ///< of the last pass, if it failed
+  bool dirty = false;            ///< what is wanted of it may have changed since the reading
   bool gone = false;             ///< 404, seen twice
   bool passed = false;           ///< a whole pass has been made since the start
 };

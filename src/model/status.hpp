@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/object.hpp"
+#include "model/security_rule.hpp"
 
 namespace portcullis::model {
 
@@ -41,8 +42,8 @@ struct RequestStatus {
 struct PolicyStatus {
   /// Sources that a lock would cut, or that come in past it, and the rule that lets them.
   struct Cut {
-    std::string ports;
-    std::string protocol;
+    PortRange ports;
+    Protocol protocol = Protocol::any;
     std::vector<std::string> sources;
     std::string rule;
   };

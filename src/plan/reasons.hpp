@@ -10,6 +10,7 @@ inline constexpr const char* policy_not_found = "PolicyNotFound";
 inline constexpr const char* policy_not_ready = "PolicyNotReady";
 inline constexpr const char* approval_required = "ApprovalRequired";
 inline constexpr const char* authorization_unknown = "AuthorizationUnknown";
+inline constexpr const char* verdict_failed = "VerdictFailed";
 inline constexpr const char* scheduled = "Scheduled";
 inline constexpr const char* opening = "Opening";
 inline constexpr const char* not_decided = "NotDecided";
