@@ -47,6 +47,21 @@ net::Response settings(Cloud& cloud, const Call& call) {
   return json_answer(200, to_json(cloud.settings));
 }
 
+Json line_view(const LoggedRequest& line) {
+  Json item = {
+      {"seq", line.number},           {"time", format_micro_time(line.at)},
+      {"method", line.method},        {"path", line.target.substr(0, line.target.find('?'))},
+      {"target", line.target},        {"client", line.client},
+      {"userAgent", line.user_agent}, {"status", line.status}};
+  if (!line.code.empty()) item["code"] = line.code;
+  if (!line.fault.empty()) item["fault"] = line.fault;
+  if (!line.body.empty()) {
+    const Json body = Json::parse(line.body, nullptr, false);
+    item["body"] = body.is_discarded() ? Json(line.body) : body;
+  }
+  return item;
+}
+
 net::Response requests(Cloud& cloud, const Call& call) {
   if (call.method == "DELETE") {
     cloud.log.clear();
@@ -61,18 +76,9 @@ net::Response requests(Cloud& cloud, const Call& call) {
   for (const LoggedRequest& line : cloud.log) {
     if (line.number <= since) continue;
     if (!method.empty() && !same_name(method, line.method)) continue;
-    Json item = {{"number", line.number}, {"at", format_micro_time(line.at)},
-                 {"method", line.method}, {"target", line.target},
-                 {"client", line.client}, {"status", line.status}};
-    if (!line.code.empty()) item["code"] = line.code;
-    if (!line.fault.empty()) item["fault"] = line.fault;
-    if (!line.body.empty()) {
-      const Json body = Json::parse(line.body, nullptr, false);
-      item["body"] = body.is_discarded() ? Json(line.body) : body;
-    }
-    list.push_back(std::move(item));
+    list.push_back(line_view(line));
   }
-  return json_answer(200, {{"last", cloud.requests}, {"requests", std::move(list)}});
+  return json_answer(200, list);
 }
 
 net::Response locks(Cloud& cloud, const Call& call) {

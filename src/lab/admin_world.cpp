@@ -231,13 +231,15 @@ net::Response connect(const Cloud& cloud, const Call& call) {
   }
   Json tried = Json::array();
   bool allowed = false;
+  std::string rule;
   for (const std::string& address : addresses) {
     const Verdict verdict =
         judge(cloud.packets, address, to, static_cast<std::uint16_t>(port), protocol);
+    if (rule.empty() || (verdict.allowed && !allowed)) rule = verdict.by;
     allowed = allowed || verdict.allowed;
     tried.push_back({{"from", address}, {"allowed", verdict.allowed}, {"by", verdict.by}});
   }
-  return json_answer(200, {{"allowed", allowed}, {"ways", std::move(tried)}});
+  return json_answer(200, {{"allowed", allowed}, {"rule", rule}, {"ways", std::move(tried)}});
 }
 
 }  // namespace
@@ -246,9 +248,9 @@ net::Response answer_admin_world(Cloud& cloud, const Call& call) {
   const std::string section = call.path.size() > 1 ? lower(call.path[1]) : "";
   if (section == "world" && call.method == "GET") return json_answer(200, world_view(cloud));
   if (section == "connect" && call.method == "POST") return connect(cloud, call);
-  if (section == "groups") return groups(cloud, call);
-  if (section == "machines") return machines(cloud, call);
-  if (section == "interfaces") return interfaces(cloud, call);
+  if (section == "nsgs") return groups(cloud, call);
+  if (section == "vms") return machines(cloud, call);
+  if (section == "nics") return interfaces(cloud, call);
   if (section == "subnets") return subnets(cloud, call);
   return missing("path");
 }

@@ -141,12 +141,14 @@ Answer ArmModel::answer(const net::Request& request, TimePoint now) {
   }
   call->number = ++cloud_.requests;
   const bool secret_body = is_login(*call);
-  cloud_.log.push_back({.number = call->number,
-                        .at = now,
-                        .method = request.method,
-                        .target = request.target,
-                        .client = {},
-                        .body = secret_body ? std::string() : request.body});
+  cloud_.log.push_back(
+      {.number = call->number,
+       .at = now,
+       .method = request.method,
+       .target = request.target,
+       .client = {},
+       .body = secret_body ? std::string() : request.body,
+       .user_agent = std::string(net::find_header(request.headers, "User-Agent").value_or(""))});
   if (cloud_.log.size() > log_limit) cloud_.log.pop_front();
   return answer_call(*call, cloud_.log.back());
 }

@@ -37,12 +37,26 @@ Cloud::Cloud(World from, Settings with) : world(std::move(from)), settings(std::
 std::string Cloud::make_guid() { return guid_of(fmt::format("lab-{}", ++guids)); }
 
 void Cloud::publish() {
-  // The rules of groups with a running operation stay as they were until it ends.
   World next = world;
-  for (SecurityGroup& group : next.groups) {
-    if (operations.running_in(id_of(world, group)) == nullptr) continue;
-    if (const SecurityGroup* old = find_group(packets, group.resource_group, group.name)) {
-      group.rules = old->rules;
+  for (const Operation& operation : operations.all()) {
+    if (operation.status != Operation::Status::running) continue;
+    SecurityGroup* group = find_group_by_id(next, operation.group);
+    if (group == nullptr) continue;
+    const SecurityGroup* old = find_group(packets, group->resource_group, group->name);
+    if (operation.rule.empty()) {
+      group->rules = old != nullptr ? old->rules : std::vector<Rule>();
+      continue;
+    }
+    // What it writes does not count yet: packets go on meeting what was there.
+    const Rule* kept = old != nullptr ? find_rule(*old, operation.rule) : nullptr;
+    Rule* shown = find_rule(*group, operation.rule);
+    if (kept == nullptr) {
+      std::erase_if(group->rules,
+                    [&](const Rule& rule) { return same_name(rule.name, operation.rule); });
+    } else if (shown != nullptr) {
+      *shown = *kept;
+    } else {
+      group->rules.push_back(*kept);
     }
   }
   packets = std::move(next);

@@ -39,6 +39,7 @@ struct LoggedRequest {
   std::string target;
   std::string client;
   std::string body;
+  std::string user_agent{};
   int status = 0;
   std::string code{};   ///< of the error answered, if it was one
   std::string fault{};  ///< the kind of fault that struck, if one did
@@ -66,7 +67,8 @@ struct Cloud {
   /// A new GUID; the same history gives the same ones.
   std::string make_guid();
 
-  /// After any change of the world other than by an operation: packets see it at once.
+  /// After any change of the world other than by an operation: packets see it at once. What running
+  /// operations write stays out of their sight.
   void publish();
 
   bool may(const std::string& client, const std::string& action, const std::string& scope) const;

@@ -123,6 +123,7 @@ tl::expected<Json, std::string> Faults::add(const Json& description) {
     ids.push_back(fault.id);
     read.push_back(std::move(fault));
   }
+  if (description.is_array()) faults_.clear();
   for (Fault& fault : read) faults_.push_back(std::move(fault));
   return Json{{"ids", ids}};
 }

@@ -60,7 +60,8 @@ class Faults {
   /// The action for this request, if a fault strikes. Counts.
   std::optional<FaultAction> strike(const net::Request& request);
 
-  /// One fault or a list of them, as the admin interface takes them. All or none.
+  /// As the admin interface takes them: one fault is added, a list takes the place of all there
+  /// were. All or none. The ids they got.
   tl::expected<Json, std::string> add(const Json& description);
   void clear() { faults_.clear(); }
   bool remove(const std::string& id);

@@ -173,8 +173,7 @@ int serve(const Arguments& arguments, lab::Seed seed) {
   }
   asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) {
-    if (!error) service.close();
-    io.stop();
+    if (!error) service.close();  // then nothing is left to do, and `run` returns
   });
   announce(service, ca, arguments, dataplane.get());
   io.run();

@@ -8,6 +8,7 @@
 
 #include "lab/address.hpp"
 #include "lab/names.hpp"
+#include "lab/service_tags.hpp"
 #include "lab/wire.hpp"
 
 // Error codes are those seen in reports of users of the real service, where one was found. That of
@@ -66,17 +67,6 @@ Checked read_enumeration(const Json& properties, const char* member,
                   value.dump(), member, member)));
 }
 
-bool is_tag(const std::string& text) {
-  const auto is_word = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.';
-  };
-  const bool begins =
-      !text.empty() && ((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z'));
-  // ARM knows its tags by name. "Any" is what people try, and it is none.
-  return begins && std::ranges::all_of(text, is_word) && !same_name(text, "any") &&
-         !same_name(text, "localhost");
-}
-
 bool is_port_range(const std::string& text) {
   if (text == "*") return true;
   const auto number = [](std::string_view part) -> std::optional<unsigned> {
@@ -112,7 +102,7 @@ std::optional<net::Response> check_addresses(const std::vector<std::string>& val
                                              const Side& side, const std::string& id) {
   std::vector<Address> seen;
   for (const std::string& value : values) {
-    if (value == "*" || is_tag(value)) {
+    if (value == "*" || is_service_tag(value)) {
       if (!plural) continue;
       return refuse("SecurityRuleParameterContainsUnsupportedValue",
                     fmt::format("Security rule parameter {} for rule with Id {} cannot specify "

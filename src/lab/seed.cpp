@@ -225,7 +225,8 @@ Json to_json(const SeedNode& map) {
     const auto text = entry.second.as<std::string>();
     // Numbers and flags keep their type: settings are checked as JSON.
     const Json value = Json::parse(text, nullptr, false);
-    out[entry.first.as<std::string>()] = value.is_number() || value.is_boolean() ? value : Json(text);
+    out[entry.first.as<std::string>()] =
+        value.is_number() || value.is_boolean() ? value : Json(text);
   }
   return out;
 }

@@ -60,6 +60,7 @@ void Service::close() {
   if (arm_) arm_->close();
   if (metadata_) metadata_->close();
   wake_.notify();
+  for (Wake* wake : delayed_) wake->notify();
 }
 
 Task<net::Response> Service::answer(net::Request request, bool metadata) {
@@ -69,7 +70,12 @@ Task<net::Response> Service::answer(net::Request request, bool metadata) {
   Answer answer = model_.answer(request, clock_.now());
   follow();
   wake_.notify();
-  if (answer.delay > Duration(0)) co_await clock_.sleep_for(answer.delay);
+  if (answer.delay > Duration(0) && !closing_) {
+    Wake wake;
+    const auto place = delayed_.insert(delayed_.end(), &wake);
+    co_await clock_.sleep_for(answer.delay, &wake);
+    delayed_.erase(place);
+  }
   co_return std::move(answer.response);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <list>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -51,6 +52,7 @@ class Service {
   std::uint64_t applied_ = 0;  ///< of the cloud's packet changes
   std::string dataplane_problem_;
   Wake wake_;
+  std::list<Wake*> delayed_;  ///< answers that wait out their latency
   bool closing_ = false;
 };
 
