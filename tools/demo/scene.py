@@ -17,7 +17,7 @@ MACHINE, PUBLIC_ADDRESS = "web-1", "20.50.0.4"
 ADDRESSES = {"alice": "203.0.113.7", "stranger": "198.51.100.9"}
 NSGS = ("nsg-subnet", "nsg-nic")
 WORDS = {CONNECTED: "connected", REFUSED: "no listener", TIMEOUT: "no answer"}
-_PATIENCE = 1.5  # seconds for a connection in one machine's memory; a dropped one costs all of it
+_PATIENCE = 1.0  # seconds for a connection inside one machine; a dropped one costs all of it
 
 
 class Scene:
