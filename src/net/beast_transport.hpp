@@ -26,6 +26,11 @@ struct TransportOptions {
   Duration idle_timeout = std::chrono::seconds(25);  ///< pooled connections older than this go
 };
 
+/// Requests share pooled connections, of which `max_connections` are in use at most; who waits is
+/// served in order, within his deadline. A server whose certificate is not good is `unavailable`
+/// with the code "CertificateRefused" and the reason in words. The transport, its streams and the
+/// io_context may go in any order; an Error says "cancelled" to whoever still waits.
+///
 /// Reads certificates and key; a broken PEM is `invalid` with a sentence that says which.
 Result<std::unique_ptr<Transport>> make_beast_transport(asio::io_context& io, Clock& clock,
                                                         Origin origin, TlsOptions tls,

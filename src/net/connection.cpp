@@ -12,7 +12,7 @@ namespace {
 using asio::ip::tcp;
 
 /// Room for a watch's events per read: with little free space Beast and the kernel work in
-/// spoonfuls, which cost twelve times the CPU (docs/design.md). Limits heads, too.
+/// spoonfuls, and an event costs twelve times the CPU. Limits heads, too.
 constexpr std::size_t buffer_size = 64u << 10;
 
 auto into(boost::system::error_code& error) {

@@ -40,30 +40,30 @@ TEST_CASE("An address falls into scheme, host, port and target") {
 }
 
 TEST_CASE("What could be read in two ways is no address") {
-  const std::string text = GENERATE(
-      "", "https", "https:", "https:/h/", "https://", "https:///path", "://h/", "//h/", "h/",
-      "ftp://h/", "file:///etc/passwd", "javascript://h/", "https ://h/", " https://h/",
-      // User information: the host is not what stands first.
-      "https://user@h/", "https://user:password@h/", "https://management.azure.com@evil.example/",
-      "https://h@", "https://@h/",
-      // Backslashes and control characters: browsers and libraries differ.
-      "https://h\\@evil/", "https:\\\\h\\", "https://h/a\\b", "https://h/a b", "https://h/\t",
-      "https://h/a\r\nX: y", "https://h/\n", std::string("https://h/\0", 11), "https://h\x7f/",
-      "https://h\xc3\xa4/", "https://h/\xe2\x80\xae",
-      // Ports.
-      "https://h:0/", "https://h:65536/", "https://h:99999999999999999999/", "https://h:/",
-      "https://h:-1/", "https://h:+1/", "https://h:80a/", "https://h:0x50/", "https://h:80:80/",
-      "https://h:%38%30/", "https://:80/",
-      // Hosts.
-      "https://h%2eexample/", "https://[::1/", "https://::1/", "https://[::1]x/", "https://[]/",
-      "https://[::1%25eth0]/", "https://[fe80::1%eth0]/", "https://[zz]/", "https://[1.2.3.4]/",
-      "https://a[b]/", "https://a,b/", "https://a;b/", "https://a*b/", "https://$(x)/",
-      "https://<h>/", "https://h|x/", "https://h'/", "https://h\"/",
-      // Forms that inet_aton reads as an address, and people as a name.
-      "https://2130706433/", "https://0x7f000001/", "https://127.1/", "https://010.0.0.1/",
-      "https://1.2.3.4.5/", "https://1.2.3.256/", "https://127.0.0.0x1/", "https://127.0.0.1./",
-      // Names with empty parts.
-      "https://./", "https://../", "https://a..b/", "https://.a/");
+  const std::string text = GENERATE(values<std::string>(
+      {"", "https", "https:", "https:/h/", "https://", "https:///path", "://h/", "//h/", "h/",
+       "ftp://h/", "file:///etc/passwd", "javascript://h/", "https ://h/", " https://h/",
+       // User information: the host is not what stands first.
+       "https://user@h/", "https://user:password@h/", "https://management.azure.com@evil.example/",
+       "https://h@", "https://@h/",
+       // Backslashes and control characters: browsers and libraries differ.
+       "https://h\\@evil/", "https:\\\\h\\", "https://h/a\\b", "https://h/a b", "https://h/\t",
+       "https://h/a\r\nX: y", "https://h/\n", std::string("https://h/\0", 11), "https://h\x7f/",
+       "https://h\xc3\xa4/", "https://h/\xe2\x80\xae",
+       // Ports.
+       "https://h:0/", "https://h:65536/", "https://h:99999999999999999999/", "https://h:/",
+       "https://h:-1/", "https://h:+1/", "https://h:80a/", "https://h:0x50/", "https://h:80:80/",
+       "https://h:%38%30/", "https://:80/",
+       // Hosts.
+       "https://h%2eexample/", "https://[::1/", "https://::1/", "https://[::1]x/", "https://[]/",
+       "https://[::1%25eth0]/", "https://[fe80::1%eth0]/", "https://[zz]/", "https://[1.2.3.4]/",
+       "https://a[b]/", "https://a,b/", "https://a;b/", "https://a*b/", "https://$(x)/",
+       "https://<h>/", "https://h|x/", "https://h'/", "https://h\"/",
+       // Forms that inet_aton reads as an address, and people as a name.
+       "https://2130706433/", "https://0x7f000001/", "https://127.1/", "https://010.0.0.1/",
+       "https://1.2.3.4.5/", "https://1.2.3.256/", "https://127.0.0.0x1/", "https://127.0.0.1./",
+       // Names with empty parts.
+       "https://./", "https://../", "https://a..b/", "https://.a/"}));
   CAPTURE(text);
   CHECK_FALSE(parse_url(text));
 }
