@@ -12,6 +12,7 @@ python=$(tools/venv.sh)
 
 status=0
 ctest --test-dir "$build" --output-on-failure --no-tests=error -j "${JOBS:-$(nproc)}" \
-  --output-junit "$PWD/$build/tests.xml" || status=$?
+  --output-junit "$PWD/$build/tests.xml" --test-output-size-passed 1000000 --test-output-size-failed 1000000 ||
+  status=$?
 "$python" tools/test_summary.py "$build/tests.xml" || status=1
 exit "$status"
