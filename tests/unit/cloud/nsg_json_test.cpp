@@ -195,12 +195,13 @@ TEST_CASE("everything beside something unread is kept too") {
 
 TEST_CASE("a rule without name, properties or a number as priority is malformed") {
   const std::string text = GENERATE(
-      R"({"properties":{"priority":100}})", R"({"name":"","properties":{"priority":100}})",
-      R"({"name":7,"properties":{"priority":100}})", R"({"name":"web"})",
-      R"({"name":"web","properties":null})", R"({"name":"web","properties":[]})",
-      rule_text("priority", ""), rule_text("priority", "null"), rule_text("priority", "\"130\""),
-      rule_text("priority", "130.5"), rule_text("priority", "-1"), rule_text("priority", "65536"),
-      rule_text("priority", "18446744073709551615"), "[]", "7", "null");
+      as<std::string>{}, R"({"properties":{"priority":100}})",
+      R"({"name":"","properties":{"priority":100}})", R"({"name":7,"properties":{"priority":100}})",
+      R"({"name":"web"})", R"({"name":"web","properties":null})",
+      R"({"name":"web","properties":[]})", rule_text("priority", ""), rule_text("priority", "null"),
+      rule_text("priority", "\"130\""), rule_text("priority", "130.5"), rule_text("priority", "-1"),
+      rule_text("priority", "65536"), rule_text("priority", "18446744073709551615"), "[]", "7",
+      "null");
   INFO(text);
   const auto rule = read_rule(text);
   REQUIRE_FALSE(rule);
