@@ -24,11 +24,10 @@ python() { files '*.py' | xargs -r "$(tools/venv.sh)" -m pyflakes; }
 layers() { cmake -P tests/check_layers.cmake; }
 
 tidy() {
-  [[ -f build/release/compile_commands.json ]] || cmake --preset release >/dev/null
-  # It reads the precompiled headers that the build makes.
-  tools/build.sh release
+  # It reads the precompiled headers and the list of commands that the build makes.
+  tools/build.sh release || return
   run-clang-tidy-19 -quiet -use-color=0 -j "${JOBS:-$(nproc)}" -p build/release "$PWD/src/" 2>&1 |
-    { grep -vE '^\[ *[0-9]+/|^clang-tidy-19 |warnings? generated|^Suppressed |^Use -header-filter' || true; }
+    { grep -vE '^Running clang-tidy|^\[ *[0-9]+/|warnings? generated|^Suppressed |^Use -header-filter|^$' || true; }
   return "${PIPESTATUS[0]}"
 }
 headers() { tools/build.sh release all_verify_interface_header_sets; }
