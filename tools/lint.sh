@@ -11,15 +11,17 @@ check() { # check NAME COMMAND...
   if "$@"; then echo "lint: $name: ok"; else echo "lint: $name: FAILED" >&2 && failed+=("$name"); fi
 }
 
-files() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r f; do [[ ! -f $f ]] || echo "$f"; done; }
-shell_scripts() {
-  files '*.sh'
-  git grep -lE '^#!.*\b(bash|sh)$' -- ':!*.sh' || true
+# files PATTERN...: of the project, by name; works without git, too.
+files() {
+  local pattern
+  for pattern in "$@"; do
+    find . \( -path ./build -o -path ./.git -o -path ./.cache \) -prune -o -type f -name "$pattern" -print
+  done
 }
 
-cpp_format() { files 'src/*.[ch]pp' 'tests/*.[ch]pp' | xargs -r clang-format-19 --dry-run --Werror; }
-shell() { shell_scripts | sort -u | xargs -r shellcheck; }
-yaml() { files '*.yaml' '*.yml' | xargs -r yamllint --strict; }
+cpp_format() { files '*.cpp' '*.hpp' | xargs -r clang-format-19 --dry-run --Werror; }
+shell() { { files '*.sh' && grep -rlE '^#!.*\b(bash|sh)$' .ci tools; } | sort -u | xargs -r shellcheck; }
+yaml() { files '*.yaml' '*.yml' Kustomization | xargs -r yamllint --strict; }
 python() { files '*.py' | xargs -r "$(tools/venv.sh)" -m pyflakes; }
 layers() { cmake -P tests/check_layers.cmake; }
 
