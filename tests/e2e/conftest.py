@@ -1,5 +1,6 @@
-"""The whole world for all tests of this folder: a real control plane, the lab, the operator; a namespace per test."""
+"""The whole world for all tests of this folder: a real control plane, the lab, the operator; a team per test."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,14 +10,23 @@ from world.lab import Lab
 from world.names import fresh_namespace_name
 from world.world import World
 
-SEED = Path(__file__).with_name("seed.yaml")
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # for what the tests share; pytest's importlib mode does not do that
+
+from team import Team  # noqa: E402
+
+SEED = HERE / "seed.yaml"
 _LOG_START = pytest.StashKey[tuple[World, int]]()
 
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    """With real connections where this machine lets us, else with the judge's word."""
-    with World(SEED, controller_manager=True) as world:
+    """With real connections where this machine lets us, else with the judge's word.
+
+    The operator has a fixed identity, so that one who was killed takes the lease again at once.
+    """
+    with World(SEED, controller_manager=True, operator_flags=("--identity=e2e",)) as world:
+        world.cluster.apply(HERE / "account.yaml")
         yield world
 
 
@@ -51,6 +61,17 @@ def lab(world: World) -> Lab:
 def namespace(world: World, request: pytest.FixtureRequest) -> str:
     """A fresh namespace, named after the test."""
     return world.cluster.namespace(fresh_namespace_name(request.node.name))
+
+
+@pytest.fixture
+def team(world: World, lab: Lab, namespace: str) -> Iterator[Team]:
+    """People, machines and policies of one test; afterwards the cloud must be as if it had not been."""
+    team = Team(world, namespace)
+    yield team
+    lab.faults([])
+    if not world.operator.process.running:
+        world.operator.start()
+    team.leave()
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """The lab: a cloud on this machine that speaks ARM, with an admin interface for what only a test may do."""
 
+import itertools
 import json
+import os
 import ssl
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from world.http_json import Answer
 from world.process import Process
 
 _START_SECONDS = 30
+_number = itertools.count()
 
 
 class Lab:
@@ -28,6 +31,7 @@ class Lab:
             f"--seed={self.seed}",
             "--listen=127.0.0.1:0",
             f"--dataplane={dataplane}",
+            f"--name=w{os.getpid()}-{next(_number)}",  # worlds may stand side by side
             f"--state-dir={self.folder / 'state'}",
             *flags,
         ]
@@ -98,6 +102,10 @@ class Lab:
         """Sets how the lab misbehaves from now on; see its documentation for the document."""
         self._ask("POST", "/faults", faults)
 
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """Changes how the lab behaves (docs/lab.md); all settings as they are then."""
+        return self._ask("PATCH", "/settings", changes).body
+
     def nsg(self, resource_group: str, name: str) -> dict[str, Any]:
         """The NSG as ARM would show it, without being logged as a request of anybody."""
         return self._ask("GET", f"/nsgs/{quote(resource_group)}/{quote(name)}").body
@@ -106,6 +114,14 @@ class Lab:
         """The properties of the NSG's own rules by name."""
         rules = self.nsg(resource_group, name)["properties"]["securityRules"]
         return {rule["name"]: rule["properties"] for rule in rules}
+
+    def put_group(self, resource_group: str, name: str, rules: list[dict[str, Any]]) -> None:
+        """Makes an NSG with these rules, in the seed's form, or replaces all rules of one."""
+        self._ask("PUT", f"/nsgs/{quote(resource_group)}/{quote(name)}", {"rules": rules})
+
+    def put_machine(self, resource_group: str, name: str, machine: dict[str, Any]) -> None:
+        """Adds or replaces a machine, in the seed's form."""
+        self._ask("PUT", f"/vms/{quote(resource_group)}/{quote(name)}", machine)
 
     def put_rule(self, resource_group: str, nsg: str, rule: str, properties: dict[str, Any]) -> None:
         """Somebody else, a portal user or Terraform, writes a rule."""

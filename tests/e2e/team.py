@@ -1,0 +1,263 @@
+"""A team in a namespace of its own, with machines of its own in the shared cloud: what a test acts with."""
+
+import itertools
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from world.connect import Laptop
+from world.http_json import Answer
+from world.process import wait_for
+from world.world import World
+
+API = "/apis/portcullis.dev/v1alpha1"
+ADDRESSES = {"alice": "203.0.113.7", "carol": "203.0.113.8", "stranger": "198.51.100.66"}
+FINAL = ("Expired", "Revoked", "Denied", "Withdrawn", "TimedOut", "Failed", "Planned")
+# What others have put into an NSG: the everyday, and forms that must come back as they are.
+FOREIGN_RULES = [
+    {"name": "allow-https", "priority": 400, "access": "Allow", "protocol": "Tcp", "source": "Internet", "ports": 443},
+    {"name": "Allow_SSH", "priority": 1000, "access": "Allow", "protocol": "Tcp", "ports": [22, "3000-3389"],
+     "description": "left over from the migration"},
+    {"name": "deny-old-net", "priority": 3000, "access": "Deny", "sources": ["192.0.2.0/24", "198.18.0.0/15"],
+     "ports": "*"},
+    {"name": "out", "priority": 400, "access": "Allow", "direction": "Outbound", "ports": "*"},
+]
+_number = itertools.count(1)
+
+
+def parse_time(text: str) -> float:
+    """Seconds since the epoch."""
+    return datetime.fromisoformat(text).astimezone(UTC).timestamp()
+
+
+@dataclass(frozen=True)
+class Machine:
+    name: str
+    nsg: str  # in resource group net; empty: none
+    address: str
+    public: str
+
+
+class Object:
+    """One object of the API, read anew at each question, as admin."""
+
+    def __init__(self, world: World, namespace: str, plural: str, name: str) -> None:
+        self._admin = world.cluster.identity("admin")
+        self.world, self.namespace, self.plural, self.name = world, namespace, plural, name
+        self.path = f"{API}/namespaces/{namespace}/{plural}/{name}"
+
+    def get(self) -> dict[str, Any]:
+        """Its JSON; empty when there is none."""
+        answer = self._admin.request("GET", self.path)
+        assert answer.status in (200, 404), f"{self.path}: {answer.status} {answer.message}"
+        return answer.body if answer.status == 200 else {}
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return self.get().get("status") or {}
+
+    @property
+    def state(self) -> str:
+        return self.status.get("state", "")
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        return condition(self.get(), kind)
+
+    def patch(self, change: dict[str, Any], user: str = "admin") -> Answer:
+        client = self.world.cluster.identity(user)
+        answer = client.request("PATCH", self.path, change, content_type="application/merge-patch+json")
+        assert answer.status == 200, f"patch of {self.path}: {answer.status} {answer.message}"
+        return answer
+
+    def delete(self, user: str = "admin") -> None:
+        answer = self.world.cluster.identity(user).request("DELETE", self.path)
+        assert answer.status in (200, 202, 404), f"delete of {self.path}: {answer.status} {answer.message}"
+
+    def wait_gone(self, timeout: float = 20) -> None:
+        self._wait(lambda: not self.get(), timeout, "gone")
+
+    def wait_state(self, *states: str, timeout: float = 20) -> dict[str, Any]:
+        """Waits for one of the states; what the object was then. Another final state fails at once."""
+
+        def look() -> dict[str, Any] | None:
+            seen = self.get()
+            state = (seen.get("status") or {}).get("state", "")
+            assert state in states or state not in FINAL, f"{self.name} is {state}: {seen['status'].get('message')}"
+            return seen if state in states else None
+
+        return self._wait(look, timeout, " or ".join(states))
+
+    def wait_condition(self, kind: str, status: str, reason: str | None = None, timeout: float = 20) -> dict[str, Any]:
+        """Waits until it says so of its newest spec; what the condition was then."""
+
+        def look() -> dict[str, Any] | None:
+            seen = self.get()
+            found = condition(seen, kind)
+            fits = found.get("status") == status and reason in (None, found.get("reason"))
+            current = found.get("observedGeneration", 0) >= seen["metadata"]["generation"]
+            return found if fits and current else None
+
+        return self._wait(look, timeout, f"{kind}={status} {reason or ''}")
+
+    def events(self) -> list[dict[str, Any]]:
+        """The Events about it, oldest first."""
+        uid = self.get()["metadata"]["uid"]
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        events = self._admin.request("GET", path).body["items"]
+        mine = [event for event in events if event["regarding"].get("uid") == uid]
+        return sorted(mine, key=lambda event: event["eventTime"])
+
+    def _wait(self, check: Any, timeout: float, what: str) -> Any:
+        try:
+            return wait_for(check, timeout, f"{self.plural}/{self.name} {what}", interval=0.15)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}; it is {json.dumps(self.get().get('status'), indent=1)}") from None
+
+
+def condition(seen: dict[str, Any], kind: str) -> dict[str, Any]:
+    conditions = (seen.get("status") or {}).get("conditions", [])
+    return next((each for each in conditions if each["type"] == kind), {})
+
+
+class Team:
+    """One namespace. Alice may ask under all its policies, carol too; nobody else may anything."""
+
+    def __init__(self, world: World, namespace: str) -> None:
+        self.world, self.lab, self.namespace = world, world.lab, namespace
+        self.machines: list[Machine] = []
+        for user in ("alice", "carol", "mallory"):
+            world.cluster.user(user, ["engineers"])
+        binding = {
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "requesters"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "portcullis-requester"},
+            "subjects": [{"kind": "User", "name": name} for name in ("alice", "carol")],
+        }
+        self._create("admin", f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings", binding)
+
+    # --- the cloud --------------------------------------------------------------------------------------------
+
+    def machine(
+        self, rules: list[dict[str, Any]] | None = None, nsg: bool = True, group: str = "web", name: str = "",
+        ipv6: bool = False,
+    ) -> Machine:
+        """A new machine with a public address, listening on 22, 443 and 3389, behind an NSG of its own."""
+        number = next(_number)
+        made = Machine(
+            name=name or f"vm-{number}", nsg=f"nsg-{number}" if nsg else "",
+            address=f"10.1.{number // 200}.{number % 200 + 10}", public=f"20.60.{number // 200}.{number % 200 + 10}",
+        )
+        nic: dict[str, Any] = {"name": f"nic-{number}", "subnet": "net/vnet/hosts", "publicIP": made.public}
+        nic["ip"] = [made.address, f"fd00:0:0:1::{number:x}"] if ipv6 else made.address
+        if nsg:
+            self.lab.put_group("net", made.nsg, FOREIGN_RULES if rules is None else rules)
+            nic["nsg"] = f"net/{made.nsg}"
+        self.lab.put_machine(group, made.name, {"listens": [22, 443, 3389], "nics": [nic]})
+        self.machines.append(made)
+        return made
+
+    def rules(self, machine: Machine, own: bool | None = None) -> list[dict[str, Any]]:
+        """The rules of its NSG in order, as name and properties; own: only ours, or only others'."""
+        rules = self.lab.nsg("net", machine.nsg)["properties"]["securityRules"]
+        return [
+            {"id": rule["id"], "name": rule["name"], "properties": rule["properties"]}
+            for rule in rules
+            if own is None or rule["name"].startswith("portcullis-") == own
+        ]
+
+    def open_rules(self, machine: Machine) -> list[dict[str, Any]]:
+        return [rule for rule in self.rules(machine, own=True) if "-open-" in rule["name"]]
+
+    def requests(self, machine: Machine) -> list[dict[str, Any]]:
+        """What was asked of ARM about its NSG, oldest first."""
+        part = f"/networksecuritygroups/{machine.nsg}"
+        return [
+            entry for entry in self.lab.requests()
+            if part in entry["path"].lower().split("?")[0] + "/"
+            and entry["path"].lower().split("?")[0].split("/networksecuritygroups/")[1].split("/")[0] == machine.nsg
+        ]
+
+    def writes(self, machine: Machine) -> list[dict[str, Any]]:
+        return [entry for entry in self.requests(machine) if entry["method"] in ("PUT", "PATCH", "DELETE", "POST")]
+
+    def laptop(self, name: str) -> Laptop:
+        return self.world.laptop(name, ADDRESSES[name])
+
+    def connect(self, who: str, machine: Machine, port: int) -> str:
+        return self.laptop(who).connect(machine.name, machine.public, port, timeout=1.5)
+
+    # --- objects ----------------------------------------------------------------------------------------------
+
+    def policy(self, *machines: Machine, name: str = "ssh", wait: bool = True, **spec: Any) -> Object:
+        """A policy for TCP/22 of the machines; with wait it is Ready when this returns."""
+        port = {"port": 22, "protocol": "TCP", "maxDuration": "1h", "allowedSources": ["203.0.113.0/24"]}
+        body = {
+            "accountRef": {"name": "prod"},
+            "targets": [{"virtualMachine": {"resourceGroup": "web", "name": each.name}} for each in machines],
+            "ports": [port | spec.pop("port", {})],
+            "enforcement": "Enforce",
+        }
+        made = self._make("admin", "JitPolicy", "jitpolicies", name, body | spec)
+        if wait:
+            made.wait_condition("Ready", "True")
+        return made
+
+    def request(
+        self, *machines: Machine, name: str = "request", policy: str = "ssh", user: str = "alice", **spec: Any
+    ) -> Object:
+        """A request of this user for TCP/22 from their laptop."""
+        body = {
+            "policyRef": {"name": policy},
+            "targets": [each.name for each in machines],
+            "ports": [{"port": 22, "protocol": "TCP"}],
+            "sources": [f"{ADDRESSES.get(user, ADDRESSES['alice'])}/32"],
+            "duration": "10m",
+            "reason": "INC-4711 disk full",
+        }
+        body |= spec
+        return self._make(user, "AccessRequest", "accessrequests", name, {k: v for k, v in body.items() if v is not None})
+
+    def object(self, plural: str, name: str) -> Object:
+        return Object(self.world, self.namespace, plural, name)
+
+    def list(self, plural: str) -> list[dict[str, Any]]:
+        path = f"{API}/namespaces/{self.namespace}/{plural}"
+        return self.world.cluster.identity("admin").request("GET", path).body["items"]
+
+    def verdict(self, request: Object) -> dict[str, Any]:
+        return self.object("accessverdicts", request.get()["metadata"]["uid"]).get()
+
+    def kubectl(self, user: str, *args: str, check: bool = True) -> Any:
+        return self.world.cluster.kubectl(user, *args, "-n", self.namespace, check=check)
+
+    def leave(self) -> None:
+        """Deletes the policies; what of ours is left in the NSGs then is an error of the operator."""
+        policies = [self.object("jitpolicies", each["metadata"]["name"]) for each in self.list("jitpolicies")]
+        for policy in policies:
+            if policy.get()["spec"].get("onDelete") == "KeepLocks":
+                policy.patch({"spec": {"onDelete": "Unlock"}})
+            policy.delete()
+        for policy in policies:
+            policy.wait_gone(timeout=40)
+        for machine in self.machines:
+            left = self.rules(machine, own=True) if machine.nsg else []
+            assert not left, f"rules left in {machine.nsg} after all policies went: {left}"
+
+    def _make(self, user: str, kind: str, plural: str, name: str, spec: dict[str, Any]) -> Object:
+        body = {
+            "apiVersion": "portcullis.dev/v1alpha1", "kind": kind,
+            "metadata": {"name": name, "namespace": self.namespace}, "spec": spec,
+        }
+        path = f"{API}/namespaces/{self.namespace}/{plural}?fieldValidation=Strict"
+        self._create(user, path, body)
+        return self.object(plural, name)
+
+    def _create(self, user: str, path: str, body: dict[str, Any]) -> None:
+        """A 503 is how the API server says that it has not loaded the stamping policy yet."""
+
+        def create() -> Answer | None:
+            answer = self.world.cluster.identity(user).request("POST", path, body)
+            return None if answer.status == 503 else answer
+
+        answer = wait_for(create, 20, f"POST {path} answered", interval=0.3)
+        assert answer.status == 201, f"{user}: {path}: {answer.status} {answer.message}"
