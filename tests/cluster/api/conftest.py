@@ -1,9 +1,10 @@
 """The API as its users meet it: who they are, and short ways to send what kubectl would send."""
 
 import copy
+import itertools
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ class Client:
     user: User
     namespace: str
     kinds: dict[str, dict[str, Any]]
+
+    def plural(self, kind: str) -> str:
+        return self.kinds[kind]["spec"]["names"]["plural"]
 
     def path(self, kind: str, name: str = "", sub: str = "") -> str:
         spec = self.kinds[kind]["spec"]
@@ -101,10 +105,89 @@ def people(cluster: ControlPlane) -> None:
 
 
 @pytest.fixture
-def team(cluster: ControlPlane, people: None, namespace: str) -> str:
+def team(cluster: ControlPlane, people: None, namespace: str, allowed: Callable) -> str:
     """A namespace in which those people have their rights."""
     cluster.apply(_RIGHTS.replace("NAMESPACE", namespace))
+    _wait_for_rights(allowed, namespace)
     return namespace
+
+
+def _wait_for_rights(allowed: Callable, namespace: str) -> None:
+    """The server learns of new bindings a moment after it has stored them."""
+    for user, verb, resource in (
+        ("mallory", "create", "accessrequests"),
+        ("bob", "request", "jitpolicies"),
+        ("bob", "revoke", "jitpolicies"),
+    ):
+        wait_for(
+            lambda asked=(user, verb, resource): allowed(*asked, namespace, "prod-ssh"),
+            10,
+            f"{user} may {verb} {resource}",
+            interval=0.02,
+        )
+
+
+@pytest.fixture(scope="session")
+def allowed(cluster: ControlPlane) -> Callable[..., bool]:
+    """allowed(user, verb, resource, namespace, name): the API server's word (SubjectAccessReview)."""
+
+    def ask(
+        user: str,
+        verb: str,
+        resource: str,
+        namespace: str = "",
+        name: str = "",
+        group: str = GROUP,
+        groups: Sequence[str] = (),
+    ) -> bool:
+        plural, _, sub = resource.partition("/")
+        what = {"group": group, "resource": plural, "subresource": sub, "verb": verb}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {
+                "user": user,
+                "groups": list(groups),
+                "resourceAttributes": what | {"namespace": namespace, "name": name},
+            },
+        }
+        answer = cluster.identity("admin").request(
+            "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review
+        )
+        assert answer.status == 201, answer.message
+        return answer.body["status"]["allowed"]
+
+    return ask
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def allow(cluster: ControlPlane, allowed: Callable) -> Callable[..., None]:
+    """allow(user, verb, resource, namespace): gives the right, and returns when the server knows of it.
+
+    Without a namespace, in all of them; with a name, on that object only.
+    """
+
+    def give(user: str, verb: str, resource: str, namespace: str = "", name: str = "") -> None:
+        scope = "" if namespace else "Cluster"
+        rule = {"apiGroups": [GROUP], "resources": [resource], "verbs": [verb]} | (
+            {"resourceNames": [name]} if name else {}
+        )
+        metadata = {"name": f"given-{next(_numbers)}"} | ({"namespace": namespace} if namespace else {})
+        api = "rbac.authorization.k8s.io"
+        common = {"apiVersion": f"{api}/v1", "metadata": metadata}
+        role = common | {"kind": f"{scope}Role", "rules": [rule]}
+        binding = common | {
+            "kind": f"{scope}RoleBinding",
+            "roleRef": {"apiGroup": api, "kind": f"{scope}Role", "name": metadata["name"]},
+            "subjects": [{"apiGroup": api, "kind": "User", "name": user}],
+        }
+        cluster.apply(yaml.safe_dump_all([role, binding]))
+        wait_for(lambda: allowed(user, verb, resource, namespace, name), 10, f"{user} may {verb}", interval=0.02)
+
+    return give
 
 
 # Who may write objects at all is RBAC's; carol's and mallory's rights are wide on purpose, so that the guards answer.
@@ -256,10 +339,11 @@ def _refused(answer: Answer, *sentences: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def unstamped(cluster: ControlPlane, people: None, client: Callable) -> str:
+def unstamped(cluster: ControlPlane, people: None, client: Callable, allowed: Callable) -> str:
     """A namespace in which no mutating policy works, as on servers before 1.36."""
     name = cluster.namespace("no-mutating-policies")
     cluster.apply(_RIGHTS.replace("NAMESPACE", name))
+    _wait_for_rights(allowed, name)
     admin, path = cluster.identity("admin"), "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings"
     elsewhere = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [name]}]}
     bindings = [item["metadata"]["name"] for item in admin.request("GET", path).body["items"]]

@@ -31,41 +31,24 @@ def test_the_verb_on_one_policy_is_none_on_another(client, team, spec, refused):
     refused(answer, 'user "alice" may not ask', 'on jitpolicy "prod-db"')
 
 
-def test_the_verb_counts_in_its_namespace_only(cluster, client, team, spec, refused):
+def test_the_verb_counts_in_its_namespace_only(cluster, client, team, spec, allow, refused):
     other = cluster.namespace(f"{team}-other")
-    cluster.kubectl(
-        "admin", "create", "role", "objects", "-n", other, "--verb=create", "--resource=accessrequests.portcullis.dev"
-    )
-    cluster.kubectl("admin", "create", "rolebinding", "objects", "-n", other, "--role=objects", "--user=alice")
+    allow("alice", "create", "accessrequests", other)
     refused(client("alice", other).create("AccessRequest", "ssh", spec("AccessRequest")), f'in namespace "{other}"')
 
 
-def test_break_glass_needs_a_verb_of_its_own(cluster, client, team, spec, refused):
+def test_break_glass_needs_a_verb_of_its_own(client, team, spec, allow, refused):
     alice = client("alice", team)
     refused(
         alice.create("AccessRequest", "now", spec("AccessRequest", breakGlass=True)),
         'user "alice" may not use break-glass: lacks the verb "breakglass" on jitpolicy "prod-ssh"',
     )
-    cluster.kubectl(
-        "admin",
-        "create",
-        "role",
-        "glass",
-        "-n",
-        team,
-        "--verb=breakglass",
-        "--resource=jitpolicies.portcullis.dev",
-        "--resource-name=prod-ssh",
-    )
-    cluster.kubectl("admin", "create", "rolebinding", "glass", "-n", team, "--role=glass", "--user=alice")
+    allow("alice", "breakglass", "jitpolicies", team, "prod-ssh")
     assert alice.create("AccessRequest", "now", spec("AccessRequest", breakGlass=True)).status == 201
 
 
-def test_break_glass_alone_does_not_allow_to_ask(cluster, client, team, spec, refused):
-    cluster.kubectl(
-        "admin", "create", "role", "glass", "-n", team, "--verb=breakglass", "--resource=jitpolicies.portcullis.dev"
-    )
-    cluster.kubectl("admin", "create", "rolebinding", "glass", "-n", team, "--role=glass", "--user=mallory")
+def test_break_glass_alone_does_not_allow_to_ask(client, team, spec, allow, refused):
+    allow("mallory", "breakglass", "jitpolicies", team)
     answer = client("mallory", team).create("AccessRequest", "now", spec("AccessRequest", breakGlass=True))
     refused(answer, 'lacks the verb "request"')
 
@@ -105,8 +88,8 @@ def test_only_the_requester_gives_access_back(client, team, asked, refused):
     assert client("alice", team).get("AccessRequest", "ssh")["spec"]["revoke"] is True
 
 
-def test_a_namesake_with_another_uid_is_somebody_else(cluster, client, team, spec, refused):
-    cluster.kubectl("admin", "create", "rolebinding", "carol", "-n", team, "--role=ask", "--user=carol")
+def test_a_namesake_with_another_uid_is_somebody_else(client, team, spec, allow, refused):
+    allow("carol", "request", "jitpolicies", team, "prod-ssh")
     assert client("carol", team).create("AccessRequest", "ssh", spec("AccessRequest")).status == 201
     admin = client("admin", team)
     headers = {"Impersonate-User": "carol", "Impersonate-Uid": "u-other"}

@@ -52,8 +52,8 @@ def test_the_verdict_says_who_wrote_it(claimed, client, team, spec, new_uid):
     assert created.body["spec"]["by"] == OPERATOR
 
 
-def test_the_uid_of_a_user_who_has_one_is_written_down(cluster, client, team, spec):
-    cluster.kubectl("admin", "create", "rolebinding", "carol", "-n", team, "--role=ask", "--user=carol")
+def test_the_uid_of_a_user_who_has_one_is_written_down(client, team, spec, allow):
+    allow("carol", "request", "jitpolicies", team, "prod-ssh")
     created = client("carol", team).create("AccessRequest", "ssh", spec("AccessRequest"))
     assert created.body["spec"]["requester"]["uid"] == "u-carol"
 

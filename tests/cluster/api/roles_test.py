@@ -3,6 +3,7 @@
 import pytest
 import yaml
 from world.assets import REPOSITORY
+from world.process import wait_for
 
 OPERATOR = "system:serviceaccount:portcullis-system:portcullis"
 ROLES = [
@@ -32,40 +33,13 @@ EXPECTED = {
 }
 
 
-@pytest.fixture(scope="module")
-def allowed(cluster):
-    """allowed(user, verb, resource, namespace): the API server's word (SubjectAccessReview)."""
-
-    def ask(
-        user: str, verb: str, resource: str, namespace: str = "", name: str = "", group: str = "portcullis.dev"
-    ) -> bool:
-        resource, _, sub = resource.partition("/")
-        attributes = {
-            "group": group,
-            "resource": resource,
-            "subresource": sub,
-            "verb": verb,
-            "namespace": namespace,
-            "name": name,
-        }
-        review = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SubjectAccessReview",
-            "spec": {"user": user, "resourceAttributes": attributes},
-        }
-        answer = cluster.identity("admin").request(
-            "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review
-        )
-        assert answer.status == 201, answer.message
-        return answer.body["status"]["allowed"]
-
-    return ask
-
-
 @pytest.mark.parametrize("role", EXPECTED)
 def test_a_role_for_people_gives_exactly_this(role, cluster, namespace, allowed):
     cluster.kubectl(
         "admin", "create", "rolebinding", role, "-n", namespace, f"--clusterrole={role}", f"--user=a-{role}"
+    )
+    wait_for(
+        lambda: allowed(f"a-{role}", "list", "jitpolicies", namespace), 10, "the binding in force", interval=0.02
     )
     given = {
         (verb, resource)
@@ -86,7 +60,7 @@ def test_accounts_are_the_admins(cluster, namespace, allowed):
         cluster.kubectl(
             "admin", "create", "clusterrolebinding", user, f"--clusterrole=portcullis-{role}", f"--user={user}"
         )
-        assert allowed(user, "list", "cloudaccounts")
+        wait_for(lambda user=user: allowed(user, "list", "cloudaccounts"), 10, "the binding in force", interval=0.02)
         assert allowed(user, "update", "cloudaccounts") is writes
 
 
@@ -208,6 +182,13 @@ def test_each_right_of_the_operator_is_one_that_it_needs():
 def test_a_power_is_given_for_one_policy(cluster, namespace, allowed):
     samples = (REPOSITORY / "manifests/samples/30-access-to-one-policy.yaml").read_text()
     cluster.apply(samples.replace("namespace: team-a", f"namespace: {namespace}"))
+    for group, verb in (("sre", "request"), ("sre-leads", "approve")):
+        wait_for(
+            lambda group=group, verb=verb: allowed("", verb, "jitpolicies", namespace, "prod-ssh", groups=[group]),
+            10,
+            "the binding in force",
+            interval=0.02,
+        )
     who = ["auth", "can-i", "-n", namespace, "--as=alice"]
     for group, verb, right in (
         ("sre", "request", "yes"),

@@ -3,17 +3,25 @@
 import pytest
 import yaml
 from world.assets import REPOSITORY
+from world.process import wait_for
 
 SAMPLES = sorted((REPOSITORY / "manifests/samples").glob("*.yaml"))
 
 
 @pytest.fixture(scope="module")
-def engineer(cluster) -> str:
+def engineer(cluster, allowed) -> str:
     """sam, of the groups that the samples name, in the samples' own namespace."""
     cluster.namespace("team-a")
     cluster.user("sam", ["sre"])
     cluster.user("lea", ["sre-leads"])
     cluster.apply(REPOSITORY / "manifests/samples/30-access-to-one-policy.yaml")
+    for group, verb in (("sre", "request"), ("sre-leads", "approve")):
+        wait_for(
+            lambda asked=verb, who=group: allowed("", asked, "jitpolicies", "team-a", "prod-ssh", groups=[who]),
+            10,
+            f"{group} may {verb}",
+            interval=0.02,
+        )
     return "sam"
 
 
