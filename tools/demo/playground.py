@@ -65,6 +65,7 @@ def run() -> int:
     scene = Scene()
     with scene:
         lab = scene.world.lab
+        scene.wait_until_people_may_ask()
         _write_commands(scene)
         state = {"dataplane": lab.dataplane, "namespaces": lab.namespaces, "lab": lab.addresses}
         state["operatorLog"] = str(scene.world.operator.process.log)

@@ -24,7 +24,7 @@ class Scene:
     """A context manager: everything is up inside, and the people have their rights."""
 
     def __init__(self) -> None:
-        self.world = World(HERE / "seed.yaml")
+        self.world = World(HERE / "seed.yaml", wait_for_guards=False)
 
     def __enter__(self) -> "Scene":
         self.world.start()
@@ -44,6 +44,10 @@ class Scene:
         self.world.stop()
 
     # --- people -----------------------------------------------------------------------------------------------
+
+    def wait_until_people_may_ask(self) -> None:
+        """The API server looks at new admission policies every 5 s only, and refuses all requests before."""
+        self.world.cluster.wait_for_guards()
 
     def kubectl(self, user: str, *args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.world.cluster.kubectl(user, *args, check=check)

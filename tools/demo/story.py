@@ -79,6 +79,7 @@ class Story:
             "Mallory asks, and may not",
             "She may file requests in this namespace, but lacks the verb `request` on this policy.",
         )
+        self._scene.wait_until_people_may_ask()
         answer = self._run("mallory", "create", "-f", MANIFESTS / "request-mallory.yaml", check=False)
         words = "lacks the verb" in answer and '"request"' in answer and POLICY in answer
         self._tell.observe("her request", "refused, and told why", "refused, and told why" if words else "not so")

@@ -17,13 +17,17 @@ OPERATOR_NAMESPACE = "portcullis-system"
 OPERATOR_ACCOUNT = "portcullis"
 
 
-def install(cluster: ControlPlane) -> None:
-    """What an admin applies before the operator runs. Guards go first, so that no object is ever unguarded."""
+def install(cluster: ControlPlane, wait_for_guards: bool = True) -> None:
+    """What an admin applies before the operator runs. Guards go first, so that no object is ever unguarded.
+
+    Requests are refused for some seconds, until the guards are in force; who has other things to do may wait later.
+    """
     cluster.apply(REPOSITORY / "manifests/admission")
     cluster.apply(REPOSITORY / "crds")
     cluster.apply(REPOSITORY / "manifests/rbac")
     cluster.wait_for_crds()
-    cluster.wait_for_guards()
+    if wait_for_guards:
+        cluster.wait_for_guards()
 
 
 def can_make_network_namespaces() -> bool:
@@ -34,11 +38,11 @@ def can_make_network_namespaces() -> bool:
     made = subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode == 0
     if not made:
         return False
-    works = subprocess.run(
-        ["ip", "netns", "exec", name, "nft", "add", "table", "inet", "try"], capture_output=True
-    ).returncode == 0
-    subprocess.run(["ip", "netns", "delete", name], capture_output=True)
-    return works
+    try:
+        add_table = ["ip", "netns", "exec", name, "nft", "add", "table", "inet", "try"]
+        return subprocess.run(add_table, capture_output=True).returncode == 0
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], capture_output=True)
 
 
 class World:
@@ -50,20 +54,22 @@ class World:
         dataplane: str | None = None,
         operator_flags: Sequence[str] = (),
         controller_manager: bool = False,
+        wait_for_guards: bool = True,
     ) -> None:
-        """dataplane: none, netns, or None for the best that works here."""
+        """dataplane: none, netns, or None for the best that works here. wait_for_guards: see install()."""
         if dataplane is None:
             dataplane = "netns" if can_make_network_namespaces() else "none"
         self.cluster = ControlPlane(controller_manager)
         self.lab = Lab(seed, dataplane)
         self._operator_flags = operator_flags
+        self._wait_for_guards = wait_for_guards
         self.operator: Operator
 
     def start(self) -> "World":
         try:
             self.lab.start()
             self.cluster.start()
-            install(self.cluster)
+            install(self.cluster, self._wait_for_guards)
             identity = self.cluster.service_account(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
             self.operator = Operator(identity, self.lab, flags=self._operator_flags).start()
         except BaseException:
