@@ -34,6 +34,15 @@ Task<Result<net::Response>> ArmClient::get(std::string target, Duration deadline
   co_return co_await call(std::move(request), deadline);
 }
 
+Task<Result<json::Document>> ArmClient::read(std::string target, Duration deadline) {
+  const std::string name = call_name({.target = target});
+  const auto answer = co_await get(std::move(target), deadline);
+  if (!answer) co_return fail(answer.error());
+  auto document = json::Document::parse(answer->body);
+  if (!document) document.error().message = name + ": " + document.error().message;
+  co_return document;
+}
+
 Task<Result<net::Response>> ArmClient::call_with_token(net::Request request, BootTime end) {
   const std::string name = call_name(request);
   auto token = co_await tokens_.token(end - clock_.boot_now());
@@ -81,14 +90,13 @@ Task<Result<net::Response>> ArmClient::exchange(net::Request request, Secret tok
   co_return answer;
 }
 
-Task<Result<Done>> ArmClient::read_pages(std::string target, PageReader read, Duration deadline) {
+Task<Result<Done>> ArmClient::read_pages(std::string target, PageReader read_page,
+                                         Duration deadline) {
   std::set<std::string> seen = {target};
   while (true) {
-    const auto answer = co_await get(target, deadline);
-    if (!answer) co_return fail(answer.error());
-    const auto document = json::Document::parse(answer->body);
+    const auto document = co_await read(target, deadline);
     if (!document) co_return fail(document.error());
-    if (const auto done = read(document->root()); !done) co_return done;
+    if (const auto done = read_page(document->root()); !done) co_return done;
 
     const auto link = json::member(document->root(), "nextLink");
     std::string_view next;

@@ -38,12 +38,15 @@ class ArmClient {
 
   Task<Result<net::Response>> get(std::string target, Duration deadline);
 
+  /// What a GET answered, parsed; `malformed` if it is no JSON.
+  Task<Result<json::Document>> read(std::string target, Duration deadline);
+
   /// What is done with each page of a list; an error ends the reading.
   using PageReader = std::function<Result<Done>(json::Element page)>;
 
   /// Reads all pages, by `nextLink`. A link seen before, or more than `most_pages`, is `malformed`.
   /// `deadline` is for each page.
-  Task<Result<Done>> read_pages(std::string target, PageReader read, Duration deadline);
+  Task<Result<Done>> read_pages(std::string target, PageReader read_page, Duration deadline);
 
   /// Why an operation failed whose status says so.
   Error operation_error(json::Element status_body, const std::string& call,

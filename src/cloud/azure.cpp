@@ -65,12 +65,10 @@ std::string Azure::target(const model::ResourceId& id, std::string_view child) c
 }
 
 Task<Result<Done>> Azure::check() {
-  const auto answer = co_await arm_.get(
+  const auto document = co_await arm_.read(
       "/subscriptions/" + net::encode_component(options_.subscription_id) +
           "?api-version=" + net::encode_component(options_.versions.subscriptions),
       options_.limits.check_deadline);
-  if (!answer) co_return fail(answer.error());
-  const auto document = json::Document::parse(answer->body);
   if (!document) co_return fail(document.error());
   const auto id = json::text(document->root(), "subscriptionId");
   if (!id || !same(*id, options_.subscription_id)) {
@@ -86,9 +84,7 @@ Task<Result<Done>> Azure::check() {
 Task<Result<model::SecurityGroup>> Azure::read_group(std::string id) {
   const auto located = resource(id, group_type);
   if (!located) co_return fail(located.error());
-  const auto answer = co_await arm_.get(target(*located), options_.limits.read_deadline);
-  if (!answer) co_return fail(answer.error());
-  const auto document = json::Document::parse(answer->body);
+  const auto document = co_await arm_.read(target(*located), options_.limits.read_deadline);
   if (!document) co_return fail(document.error());
   auto group = cloud::read_group(document->root());
   if (group && !same(group->id, id)) {

@@ -43,9 +43,7 @@ model::NetworkPath path(const InterfaceDocument& interface, const InterfaceAddre
 Task<Result<model::VirtualMachine>> Azure::read_machine(std::string id) {
   const auto located = resource(id, "Microsoft.Compute/virtualMachines");
   if (!located) co_return fail(located.error());
-  const auto answer = co_await arm_.get(target(*located), options_.limits.read_deadline);
-  if (!answer) co_return fail(answer.error());
-  const auto document = json::Document::parse(answer->body);
+  const auto document = co_await arm_.read(target(*located), options_.limits.read_deadline);
   if (!document) co_return fail(document.error());
   const auto head = read_machine_document(document->root());
   if (!head) co_return fail(head.error());
@@ -94,9 +92,7 @@ Task<Result<std::vector<InterfaceDocument>>> Azure::read_interfaces(std::vector<
 Task<Result<InterfaceDocument>> Azure::read_interface(std::string id, std::string machine_id) {
   const auto located = resource(id, "Microsoft.Network/networkInterfaces");
   if (!located) co_return fail(located.error());
-  const auto answer = co_await arm_.get(target(*located), options_.limits.read_deadline);
-  if (!answer) co_return fail(answer.error());
-  const auto document = json::Document::parse(answer->body);
+  const auto document = co_await arm_.read(target(*located), options_.limits.read_deadline);
   if (!document) co_return fail(document.error());
   auto interface = read_interface_document(document->root());
   if (!interface) co_return fail(interface.error());
@@ -130,9 +126,7 @@ Task<Result<Azure::SubnetGroups>> Azure::read_subnets(std::vector<std::string> i
 Task<Result<std::optional<std::string>>> Azure::read_subnet(std::string id) {
   const auto located = resource(id, "Microsoft.Network/virtualNetworks", "subnets");
   if (!located) co_return fail(located.error());
-  const auto answer = co_await arm_.get(target(*located), options_.limits.read_deadline);
-  if (!answer) co_return fail(answer.error());
-  const auto document = json::Document::parse(answer->body);
+  const auto document = co_await arm_.read(target(*located), options_.limits.read_deadline);
   if (!document) co_return fail(document.error());
   const auto answered = json::text(document->root(), "id");
   if (!answered || model::resource_key(*answered) != model::resource_key(id)) {
@@ -168,10 +162,8 @@ Task<Result<std::string>> Azure::read_public(std::string id) {
   constexpr Duration patience = std::chrono::seconds(5);
   const auto located = resource(id, "Microsoft.Network/publicIPAddresses");
   if (!located) co_return fail(located.error());
-  const auto answer =
-      co_await arm_.get(target(*located), std::min(options_.limits.read_deadline, patience));
-  if (!answer) co_return fail(answer.error());
-  const auto document = json::Document::parse(answer->body);
+  const auto document =
+      co_await arm_.read(target(*located), std::min(options_.limits.read_deadline, patience));
   if (!document) co_return fail(document.error());
   co_return read_public_address(document->root());
 }
