@@ -157,6 +157,8 @@ def test_metadata_of_a_request_stays(who, attack, client, team, asked, refused):
 def test_metadata_of_a_decision_stays(who, attack, client, team, decided, refused):
     change, sentence = ATTACKS[attack]
     refused(client(who, team).patch("AccessDecision", "ssh.bob", change), sentence)
+    ours = {"metadata": {"finalizers": ["portcullis.dev/never"]}}
+    refused(client(who, team).patch("AccessDecision", "ssh.bob", ours), "finalizers portcullis.dev/*")
     for change in ({"metadata": {"ownerReferences": None}}, [{"op": "remove", "path": "/metadata/ownerReferences"}]):
         assert client(who, team).patch("AccessDecision", "ssh.bob", change).status == 200  # undone
     assert what_counts(client("bob", team).get("AccessDecision", "ssh.bob")) == what_counts(decided)

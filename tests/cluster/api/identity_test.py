@@ -263,6 +263,15 @@ def test_without_stamps_the_truth_is_taken(client, unstamped, spec):
     assert client("bob", unstamped).create("AccessDecision", "true", spec("AccessDecision", author=BOB)).status == 201
 
 
+def test_without_stamps_a_verdict_names_its_true_writer(client, unstamped, spec, new_uid):
+    operator = client("operator", unstamped)
+    for by, status in ((None, 403), ("alice", 403), (OPERATOR, 201)):
+        uid = new_uid()
+        answer = operator.create("AccessVerdict", uid, spec("AccessVerdict", requestRef={"uid": uid}, by=by))
+        assert answer.status == status, answer.message
+        assert status == 201 or f'spec.by must be "{OPERATOR}"' in answer.message
+
+
 def test_without_stamps_a_decision_may_name_no_other_owner(client, unstamped, spec):
     good = {
         "apiVersion": "portcullis.dev/v1alpha1",
