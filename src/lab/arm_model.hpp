@@ -1,6 +1,9 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "lab/cloud.hpp"
 
@@ -40,10 +43,12 @@ class ArmModel {
 
   Answer answer_call(Call& call, LoggedRequest& line);
   net::Response arm(Call& call, const std::optional<FaultAction>& fault);
+  void remember(const Call& call, const net::Response& response);
   void finish_headers(const Call& call, net::Response& response) const;
 
   Cloud cloud_;
   std::vector<Late> late_;
+  std::map<std::string, net::Response> last_answers_;  ///< good ones to GETs, by token and target
 };
 
 }  // namespace portcullis::lab

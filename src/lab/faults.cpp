@@ -28,6 +28,7 @@ constexpr std::array kinds = {
     KindName{Kind::cancel_operation, "cancelOperation"},
     KindName{Kind::slow_operation, "slowOperation"},
     KindName{Kind::foreign_priority, "foreignPriority"},
+    KindName{Kind::stale_answer, "staleAnswer"},
     KindName{Kind::patch, "patch"},
 };
 

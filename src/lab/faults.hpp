@@ -26,6 +26,7 @@ struct FaultAction {
     cancel_operation,  ///< … ends as Canceled, superseded by another
     slow_operation,    ///< … runs `seconds` longer; negative: for ever
     foreign_priority,  ///< just before a rule PUT, somebody else takes its priority
+    stale_answer,      ///< a GET that was asked before: the answer of then; else the usual
     patch,  ///< the usual effect; `body` is merged into the answer (RFC 7386), `headers` set
   };
 

@@ -104,6 +104,20 @@ TEST_CASE("answers can be bent into what a broken or hostile cloud says") {
   CHECK(html.body == "<html>Bad Gateway</html>");
 }
 
+TEST_CASE("reads may lag behind: a stale answer is that of last time") {
+  Client arm;
+  const Json before = Client::json(arm.get(arm.group));
+  arm.put(arm.rules + "/r1", rule_body(200));
+  arm.finish();
+  set(arm, {{"match", {{"path", "nsg-web"}}}, {"action", {{"kind", "staleAnswer"}}}});
+  CHECK(Client::json(arm.get(arm.group)) == before);
+  const Json now = Client::json(arm.get(arm.group));
+  CHECK(now["properties"]["securityRules"].size() == 2);
+  // Nothing was asked before: there is nothing old to tell.
+  set(arm, {{"match", {{"path", "/r1"}}}, {"action", {{"kind", "staleAnswer"}}}});
+  CHECK(arm.get(arm.rules + "/r1").status == 200);
+}
+
 TEST_CASE("latency and delays are told to whoever serves the answer") {
   Client arm(Settings{.latency = std::chrono::milliseconds(30)});
   CHECK(arm.send({.target = arm.group + "?api-version=2024-05-01"}).delay ==

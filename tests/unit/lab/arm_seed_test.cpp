@@ -23,6 +23,21 @@ TEST_CASE("the seed that the documentation shows can be read") {
   CHECK(seed->credentials.empty());
 }
 
+TEST_CASE("the seeds for tests can be read") {
+  const std::string folder = PORTCULLIS_SOURCE_DIR "/tests/data/lab/";
+  const auto corporate = read_seed_file(folder + "corporate.yaml");
+  REQUIRE(corporate);
+  CHECK(corporate->world.groups.front().rules.size() == 52);
+  const auto twins = read_seed_file(folder + "twins.yaml");
+  REQUIRE(twins);
+  const World& world = twins->world;
+  CHECK(world.networks[0].subnets[0].security_group == group_id(world, "blue", "nsg-app"));
+  CHECK(world.networks[1].subnets[0].security_group == group_id(world, "green", "nsg-app"));
+  const auto gates = read_seed_file(folder + "two_gates.yaml");
+  REQUIRE(gates);
+  CHECK(gates->world.machines.front().interfaces.size() == 2);
+}
+
 TEST_CASE("short rules become ARM's form") {
   const auto rule = read_short_rule(
       "{priority: 300, access: deny, protocol: udp, sources: [10.0.0.0/8, 192.0.2.7], "
