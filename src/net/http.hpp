@@ -50,7 +50,8 @@ class BodyStream {
   virtual const Headers& headers() const = 0;
 
   /// The next bytes, as they come; an empty string at the clean end. `timeout` when nothing came
-  /// for `idle`; `cancelled` after `close`. Never buffers more than one piece (backpressure).
+  /// for `idle`; `cancelled` after `close`; `unavailable` when it broke off. An error ends the
+  /// stream: every later read says the same. Never buffers more than one piece (backpressure).
   virtual Task<Result<std::string>> read(Duration idle) = 0;
 
   /// Ends a pending `read` with `cancelled`. May be called more than once.

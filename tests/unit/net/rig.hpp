@@ -1,5 +1,6 @@
 #pragma once
 
+#include <catch2/catch.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -98,7 +99,15 @@ inline Task<std::string> ask_raw(std::uint16_t port, std::string bytes) {
   co_return co_await read_all(socket);
 }
 
+/// Takes requests and never answers.
+inline RawServer::Script never() {
+  return [](Socket socket, int) -> Task<void> { co_await read_all(socket); };
+}
+
 enum class Kind { beast, cpprest };
+
+/// For tests that hold for every transport.
+inline constexpr auto with_both = [] { return GENERATE(Kind::beast, Kind::cpprest); };
 
 inline Result<std::unique_ptr<Transport>> make_transport(Kind kind, asio::io_context& io,
                                                          Clock& clock, Origin origin,

@@ -12,8 +12,6 @@ using portcullis::test::CertificateOptions;
 using portcullis::test::make_authority;
 using portcullis::test::make_certificate;
 
-constexpr auto with_both = [] { return GENERATE(Kind::beast, Kind::cpprest); };
-
 struct TlsRig : Rig {
   Certificate authority = make_authority();
 
