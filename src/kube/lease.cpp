@@ -63,7 +63,11 @@ bool Elector::is_late() const {
   return client_.clock().boot_now() - renewed_at_ >= options_.renew_deadline;
 }
 
-Task<Result<Done>> Elector::acquire() {
+Task<Result<Done>> Elector::acquire() { co_return co_await keep_trying(true); }
+
+Task<Result<Done>> Elector::acquire_again() { co_return co_await keep_trying(false); }
+
+Task<Result<Done>> Elector::keep_trying(bool wait_for_others) {
   if (options_.identity.empty()) co_return fail(Kind::invalid, "leader election needs an identity");
   if (options_.lease_duration <= options_.renew_deadline ||
       options_.renew_deadline * 10 <= options_.retry_period * 12) {
@@ -82,6 +86,9 @@ Task<Result<Done>> Elector::acquire() {
       co_return Done{};
     }
     log::debug("Not the leader", {{"lease", options_.name}, {"why", got.error().message}});
+    if (!wait_for_others && !holder_.empty() && holder_ != options_.identity) {
+      co_return fail(Kind::conflict, fmt::format("held by {}", holder_));
+    }
     // client-go's jitter of 1.2: a crowd that waits for one lease spreads.
     const auto jitter = std::uniform_real_distribution<double>(0, 1.2)(random_);
     co_await stop_.sleep(

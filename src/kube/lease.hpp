@@ -31,6 +31,10 @@ class Elector {
   /// work (no identity; not lease_duration > renew_deadline > 1.2 retry_period).
   Task<Result<Done>> acquire();
 
+  /// As `acquire`, for one who lost it because nobody answered: `conflict` once somebody else is
+  /// seen to hold it.
+  Task<Result<Done>> acquire_again();
+
   /// Keeps renewing. Done after `stop`, when the lease is given back; else why it was lost:
   /// `conflict` if somebody else holds it, `timeout` if it could not be renewed within
   /// renew_deadline. It may be acquired again then.
@@ -47,6 +51,7 @@ class Elector {
   const std::string& holder() const { return holder_; }
 
  private:
+  Task<Result<Done>> keep_trying(bool wait_for_others);
   Task<Result<Done>> try_once();
   Task<Result<Done>> renew();
   Task<Result<Done>> create();

@@ -300,6 +300,43 @@ TEST_CASE("A suspended leader has lost, even if nobody took the lease") {
   CHECK(world.one.elector.holds_for(14s));
 }
 
+TEST_CASE("A slow answer does not make the lease longer") {
+  World world;
+  world.one.transport.latency = 1s;
+  world.start(world.one);
+  world.pass(2s);  // the read and the create
+  REQUIRE(world.one.led == 1);
+  CHECK(world.one.elector.holds_for(13900ms));
+  CHECK_FALSE(world.one.elector.holds_for(14s));
+}
+
+TEST_CASE("Who lost the lease to silence gets it again, unless somebody else has it") {
+  World world;
+  world.start(world.one);
+  world.one.cut = true;
+  world.pass(12s);
+  REQUIRE(world.one.last);
+  const bool taken = GENERATE(true, false);
+  if (taken) {
+    json other = *world.server.lease;
+    other["spec"]["holderIdentity"] = "other";
+    world.server.store(other);
+  }
+  test::Outcome<Result<Done>> again;
+  test::start(world.io, world.one.elector.acquire_again(), again);
+  world.pass(10s);
+  CHECK_FALSE(again.value);  // nobody answers: it goes on trying
+  world.one.cut = false;
+  world.pass(5s);
+  REQUIRE(again.value);
+  if (taken) {
+    CHECK(again.value->error().kind == Kind::conflict);
+  } else {
+    CHECK(again.value->has_value());
+    CHECK(world.one.elector.holds_for(9s));
+  }
+}
+
 TEST_CASE("A jump of the date changes nothing") {
   World world;
   world.start(world.one);

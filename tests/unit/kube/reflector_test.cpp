@@ -11,162 +11,6 @@ using namespace std::chrono_literals;
 using Kind = Error::Kind;
 using World = ReflectorWorld;
 
-const std::string a1 = object_text("a", "one", "11");
-const std::string a2 = object_text("a", "two", "21");
-const std::string b1 = object_text("b", "bee", "12");
-
-/// Synced by a streaming list with object a at version 20; the stream stays open.
-test::ScriptedStreamPtr synced(World& world) {
-  auto stream = world.transport.add_stream();
-  stream->piece(event_text("ADDED", a1)).piece(bookmark_text("20", true));
-  world.start();
-  REQUIRE(world.store.synced());
-  return stream;
-}
-
-/// Without streaming lists: a list at version 20 with object a, then a watch that stays open.
-test::ScriptedStreamPtr synced_by_pages(World& world) {
-  auto refusal = world.transport.add_stream(422);
-  refusal->piece(status_text(422, "Invalid", "sendInitialEvents is forbidden for watch")).end();
-  world.transport.answer(200, list_text({a1}, "20"));
-  auto stream = world.transport.add_stream();
-  world.start();
-  REQUIRE(world.store.synced());
-  return stream;
-}
-
-TEST_CASE("A streaming list fills the store at its mark and goes on as the watch") {
-  World world;
-  auto stream = world.transport.add_stream();
-  world.start();
-  CHECK(world.target(0).starts_with("/apis/example.com/v1/widgets?watch=1&"));
-  CHECK(has(world.target(0),
-            "allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"));
-  CHECK_FALSE(has(world.target(0), "resourceVersion="));
-  stream->piece(event_text("ADDED", a1) + event_text("ADDED", b1));
-  world.settle();
-  CHECK_FALSE(world.store.synced());
-  CHECK(world.store.all().empty());
-  stream->piece(bookmark_text("20", true));
-  world.settle();
-  CHECK(world.store.synced());
-  CHECK(contents(world.store) == Contents{{"ns/a", "one"}, {"ns/b", "bee"}});
-  CHECK(world.reflector.version() == "20");
-  stream->piece(event_text("MODIFIED", a2) + event_text("DELETED", object_text("b", "bee", "22")));
-  world.settle();
-  CHECK(contents(world.store) == Contents{{"ns/a", "two"}});
-  CHECK(world.reflector.version() == "22");
-  CHECK(world.requests() == 1);
-}
-
-TEST_CASE("Changes within a streaming list count; a bookmark without the mark does not end it") {
-  World world;
-  auto stream = world.transport.add_stream();
-  world.start();
-  stream->piece(event_text("ADDED", b1) + event_text("ADDED", a1) + bookmark_text("15") +
-                event_text("DELETED", object_text("b", "bee", "16")) + event_text("MODIFIED", a2));
-  world.settle();
-  CHECK_FALSE(world.store.synced());
-  stream->piece(bookmark_text("21", true));
-  world.settle();
-  CHECK(contents(world.store) == Contents{{"ns/a", "two"}});
-}
-
-TEST_CASE("A server that refuses streaming lists is asked for pages, from then on") {
-  World world;
-  auto stream = synced_by_pages(world);
-  CHECK(world.target(1) == "/apis/example.com/v1/widgets?limit=500");
-  CHECK(is_watch_from(world.target(2), "20"));
-  CHECK(has(world.target(2), "allowWatchBookmarks=true"));
-  CHECK(world.clock.boot_now() == test::FakeClock().boot_now());  // no pause on the way
-
-  stream->piece(error_event_text(410, "Expired"));
-  world.transport.answer(200, list_text({a2}, "30"));
-  world.transport.add_stream();
-  world.pass(2s);
-  CHECK(is_page_list(world.target(3)));
-  CHECK(is_watch_from(world.target(4), "30"));
-  CHECK(contents(world.store) == Contents{{"ns/a", "two"}});
-}
-
-TEST_CASE("Pages are followed by their tokens; the version is that of the list") {
-  World world;
-  world.transport.add_stream(400)->piece("sendInitialEvents unknown").end();
-  world.transport.answer(200, list_text({a1}, "20", "tok/1="));
-  world.transport.answer(200, list_text({b1}, "20"));
-  world.transport.add_stream();
-  world.start();
-  CHECK(world.target(2) == "/apis/example.com/v1/widgets?limit=500&continue=tok%2F1%3D");
-  CHECK(contents(world.store) == Contents{{"ns/a", "one"}, {"ns/b", "bee"}});
-  CHECK(is_watch_from(world.target(3), "20"));
-}
-
-TEST_CASE("When the snapshot of a paged list is gone, the whole is asked for in one piece") {
-  World world;
-  const bool on_first_page = GENERATE(true, false);
-  world.transport.add_stream(400)->piece("sendInitialEvents unknown").end();
-  if (!on_first_page) {
-    world.transport.answer(200, list_text({object_text("old", "x", "9")}, "20", "t"));
-  }
-  world.transport.answer(410, status_text(410, "Expired", "too old"));
-  world.transport.answer(200, list_text({a1, b1}, "25"));
-  world.transport.add_stream();
-  world.start();
-  CHECK(world.transport.sent.at(on_first_page ? 2 : 3).request.target ==
-        "/apis/example.com/v1/widgets");
-  CHECK(contents(world.store) == Contents{{"ns/a", "one"}, {"ns/b", "bee"}});
-  CHECK(world.reflector.version() == "25");
-}
-
-TEST_CASE("Lists that make no sense leave the store as it was") {
-  const auto body =
-      GENERATE(as<std::string>{}, "", "{", "[]", list_text({a2}, ""), list_text({a2}, "0"),
-               R"({"kind":"Table","metadata":{"resourceVersion":"30"},"rows":[]})",
-               R"({"kind":"WidgetList","metadata":{"resourceVersion":"30"}})",
-               R"({"kind":"WidgetList","metadata":{"resourceVersion":"30"},"items":{}})",
-               R"({"kind":"WidgetList","metadata":{"resourceVersion":30},"items":[]})",
-               list_text({"{\"a\":" + std::string(1000, '[') + std::string(1000, ']') + "}"}, "30"),
-               list_text({a2}, "30").substr(0, 150));
-  World world;
-  auto stream = synced_by_pages(world);
-  stream->piece(error_event_text(410, "Expired"));
-  world.transport.answer(200, body);
-  world.pass(2s);
-  CHECK(is_page_list(world.last_target()));
-  CHECK(contents(world.store) == Contents{{"ns/a", "one"}});
-  CHECK(world.reflector.version() == "20");
-  world.transport.answer(200, list_text({a2}, "30"));
-  world.pass(5s);
-  CHECK(contents(world.store) == Contents{{"ns/a", "two"}});
-}
-
-TEST_CASE("Pages that never end are given up") {
-  World world;
-  world.transport.add_stream(400)->piece("sendInitialEvents unknown").end();
-  world.transport.serve = [](const net::Request&) {
-    return net::Response{.status = 200, .body = list_text({a1}, "20", "again")};
-  };
-  world.start();
-  CHECK(world.requests() == 3);
-  CHECK_FALSE(world.store.synced());
-}
-
-TEST_CASE("What was deleted meanwhile is found when a list replaces the store") {
-  World world;
-  std::vector<std::string> told;
-  world.store.listen([&told](const std::string& key, const auto& before, const auto& after) {
-    told.push_back(key + (before ? " " + *before : "") + " ->" + (after ? " " + *after : ""));
-  });
-  auto stream = synced(world);
-  stream->piece(event_text("ADDED", b1) + error_event_text(410, "Expired"));
-  auto second = world.transport.add_stream();
-  second->piece(event_text("ADDED", a2) + bookmark_text("40", true));
-  world.pass(2s);
-  CHECK(contents(world.store) == Contents{{"ns/a", "two"}});
-  CHECK(told ==
-        std::vector<std::string>{"ns/a -> one", "ns/b -> bee", "ns/a one -> two", "ns/b bee ->"});
-}
-
 TEST_CASE("A watch that ends in good order is resumed at once from the last version") {
   World world;
   auto stream = synced(world);
@@ -282,18 +126,6 @@ TEST_CASE("A longer Retry-After is obeyed, up to the longest pause") {
   CHECK(is_stream_list(world.last_target()));
 }
 
-TEST_CASE("A list that is throttled while the storage starts is repeated by the client") {
-  World world;
-  world.transport.add_stream(422)->piece("sendInitialEvents unknown").end();
-  world.transport.answer(429, status_text(429, "TooManyRequests", "storage is (re)initializing"),
-                         {{"Retry-After", "1"}});
-  world.transport.answer(200, list_text({a1}, "20"));
-  world.start();
-  CHECK_FALSE(world.store.synced());
-  world.pass(1s);
-  CHECK(world.store.synced());
-}
-
 TEST_CASE("ERROR 429 keeps the version, ERROR 500 leads to a list") {
   const auto code = GENERATE(429, 500);
   World world;
@@ -363,19 +195,6 @@ TEST_CASE("A watch that talks for ever is left, too") {
   CHECK(stream->closed);
 }
 
-TEST_CASE("A streaming list that gets stuck before its mark is replaced by pages") {
-  World world;
-  auto stream = world.transport.add_stream();
-  stream->piece(event_text("ADDED", b1));
-  world.start();
-  world.pass(30s);
-  CHECK(stream->closed);
-  world.transport.answer(200, list_text({a1}, "20"));
-  world.transport.add_stream();
-  world.pass(2s);
-  CHECK(contents(world.store) == Contents{{"ns/a", "one"}});
-}
-
 TEST_CASE("Foreign kinds, Tables, nameless objects and unknown types are skipped") {
   World world;
   auto stream = synced(world);
@@ -430,6 +249,7 @@ TEST_CASE("A watch that is cut within a line is resumed after the last whole eve
   world.transport.add_stream()->piece(whole);
   world.settle();
   CHECK(is_watch_from(world.last_target(), "21"));
+  CHECK(world.reflector.stats().failures == 1);
   CHECK(contents(world.store) == Contents{{"ns/a", "two"}, {"ns/b", "bee"}});
 }
 

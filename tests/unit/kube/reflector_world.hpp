@@ -1,5 +1,7 @@
 #pragma once
 
+#include <catch2/catch.hpp>
+
 #include <map>
 #include <string>
 
@@ -66,6 +68,30 @@ struct ReflectorWorld {
   }
   const std::string& last_target() const { return transport.last().target; }
 };
+
+inline const std::string a1 = object_text("a", "one", "11");
+inline const std::string a2 = object_text("a", "two", "21");
+inline const std::string b1 = object_text("b", "bee", "12");
+
+/// Synced by a streaming list with object a at version 20; the stream stays open.
+inline test::ScriptedStreamPtr synced(ReflectorWorld& world) {
+  auto stream = world.transport.add_stream();
+  stream->piece(event_text("ADDED", a1)).piece(bookmark_text("20", true));
+  world.start();
+  REQUIRE(world.store.synced());
+  return stream;
+}
+
+/// Without streaming lists: a list at version 20 with object a, then a watch that stays open.
+inline test::ScriptedStreamPtr synced_by_pages(ReflectorWorld& world) {
+  auto refusal = world.transport.add_stream(422);
+  refusal->piece(status_text(422, "Invalid", "sendInitialEvents is forbidden for watch")).end();
+  world.transport.answer(200, list_text({a1}, "20"));
+  auto stream = world.transport.add_stream();
+  world.start();
+  REQUIRE(world.store.synced());
+  return stream;
+}
 
 inline bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
