@@ -1,1 +1,1 @@
-"""The story of Portcullis, played for real on this machine (`make demo`), and a world to play in (`make playground`)."""
+"""The story of Portcullis, played for real here (`make demo`), and a world to play in (`make playground`)."""

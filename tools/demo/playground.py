@@ -17,11 +17,13 @@ from typing import Any
 from demo.scene import ADDRESSES, HERE, MACHINE, MANIFESTS, PUBLIC_ADDRESS, TEAM, WORDS, Scene
 from world import cleanup, http_json
 from world.assets import REPOSITORY
+from world.certificates import write_private
 from world.connect import CONNECTED, TIMEOUT, connect
 from world.process import wait_for
 
 _FOLDER = REPOSITORY / "build/playground"
 _PID, _STATE, _LOG, _BIN = (_FOLDER / name for name in ("pid", "state.json", "log", "bin"))
+_USERS = ("admin", "alice", "mallory")
 _UP_SECONDS, _DOWN_SECONDS = 90, 30
 
 
@@ -108,8 +110,9 @@ def _write_commands(scene: Scene) -> None:
     """A command for each person, which is kubectl with that person's certificate, and `connect`."""
     _BIN.mkdir(parents=True, exist_ok=True)
     cluster = scene.world.cluster
-    for user in ("admin", "alice", "mallory"):
-        env = cluster.kubectl_env(cluster.user(user))
+    for user in _USERS:
+        kubeconfig = write_private(_FOLDER / f"kubeconfig-{user}", cluster.user(user).read_bytes())
+        env = cluster.kubectl_env(kubeconfig)
         kubectl = shutil.which("kubectl", path=env["PATH"])
         exports = "".join(f"export {name}='{env[name]}'\n" for name in ("KUBECONFIG", "KUBECACHEDIR"))
         _write_script(user, f"{exports}exec '{kubectl}' \"$@\"")
@@ -125,25 +128,31 @@ def _write_script(name: str, body: str) -> None:
 
 def _what_to_type(state: dict[str, Any]) -> str:
     real = "alice" in state["namespaces"]
-    how = "real TCP" if real else "network namespaces are not allowed here, so the lab's judge answers"
+    judged = "network namespaces are not allowed here, so the lab's judge answers"
+    commands = [
+        ("connect stranger 22", "real TCP" if real else judged),
+        (f"admin apply -f {MANIFESTS}/account.yaml -f {MANIFESTS}/policy.yaml", ""),
+        (f"admin describe -n {TEAM} jitp/web-admin", "Audit: whom a lock would cut"),
+        (f"""admin patch -n {TEAM} jitp/web-admin --type=merge -p '{{"spec":{{"enforcement":"Enforce"}}}}'""", ""),
+        (f"admin wait -n {TEAM} jitp/web-admin --for=condition=Locked", ""),
+        ("connect alice 22", "no answer"),
+        (f"mallory create -f {MANIFESTS}/request-mallory.yaml", "refused, with the reason"),
+        (f"alice create -f {MANIFESTS}/request.yaml", "open for 35 s; more: spec.duration in the file"),
+        (f"alice get -n {TEAM} areq -w", ""),
+        ("connect alice 22", "connected, until the time ends"),
+        (f"admin delete -n {TEAM} jitp/web-admin", "everything as it was"),
+    ]
+    width = max(len(command) for command, comment in commands if comment)
+    typed = "\n".join(f"  {command:{width}}  # {comment}" if comment else f"  {command}" for command, comment in commands)
     return f"""
 The playground runs. web-1 answers on 22 and 3389 to the whole internet. In this shell:
 
-  export PATH="{_BIN}:$PATH"        # admin, alice, mallory: kubectl as that person; connect
+  export PATH="{_BIN}:$PATH"   # admin, alice, mallory: kubectl as that person; connect
 
-  connect stranger 22                       # {how}
-  admin apply -f {MANIFESTS}/account.yaml -f {MANIFESTS}/policy.yaml
-  admin describe -n {TEAM} jitp/web-admin     # Audit: whom a lock would cut
-  admin patch -n {TEAM} jitp/web-admin --type=merge -p '{{"spec":{{"enforcement":"Enforce"}}}}'
-  admin wait -n {TEAM} jitp/web-admin --for=condition=Locked
-  connect alice 22                          # no answer
-  mallory create -f {MANIFESTS}/request-mallory.yaml      # refused, with the reason
-  alice create -f {MANIFESTS}/request.yaml      # open for 35 s; edit spec.duration for more
-  alice get -n {TEAM} areq -w
-  connect alice 22                          # connected, until the time ends
-  admin delete -n {TEAM} jitp/web-admin       # everything as it was
+{typed}
 
-Kubeconfigs: KUBECONFIG in {_BIN}/*.  The cloud: {state["lab"]["arm"]} (CA {state["lab"]["ca"]}).
+Kubeconfigs: {_FOLDER}/kubeconfig-{{{",".join(_USERS)}}}
+The cloud: {state["lab"]["arm"]} (CA {state["lab"]["ca"]})
 The operator's log: {state["operatorLog"]}
 
 Stop it with: make playground-stop"""
