@@ -44,7 +44,10 @@ model::PolicyStatus::Target describe(const TargetState& target) {
                                   .addresses = {},
                                   .groups = target.groups,
                                   .cut = target.cut};
-  for (const auto& path : target.machine.paths) out.addresses.push_back(to_string(path.address));
+  for (const auto& path : target.machine.paths) {
+    const std::string prefix = to_string(path.address);
+    out.addresses.push_back(prefix.substr(0, prefix.find('/')));  // an address, as the API says
+  }
   return out;
 }
 
