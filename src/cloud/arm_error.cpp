@@ -85,9 +85,9 @@ Kind by_status(int status, bool is_arms_own) {
   return status >= 400 && is_arms_own ? Kind::invalid : Kind::malformed;
 }
 
-void collect(json::Element error, ArmFault& fault, int depth) {
-  if (const auto details = json::array(error, "details"); details && depth < 4) {
-    for (const json::Element detail : *details) collect(detail, fault, depth + 1);
+void collect(json::Element error, ArmFault& fault) {
+  if (const auto details = json::array(error, "details"); details) {
+    for (const json::Element detail : *details) collect(detail, fault);
   }
   const auto code = json::text(error, "code");
   const auto message = json::text(error, "message");
@@ -110,7 +110,7 @@ std::string code_word(std::string_view code, const Secret& token) {
 
 ArmFault read_fault(json::Element error) {
   ArmFault fault;
-  collect(json::member(error, "error").value_or(error), fault, 0);
+  collect(json::member(error, "error").value_or(error), fault);
   return fault;
 }
 

@@ -31,7 +31,8 @@ class Provider {
   virtual Task<Result<model::SecurityGroup>> read_group(std::string id) = 0;
 
   /// Every group of these resource groups, all pages. A list may be shorter than the truth (what
-  /// RBAC hides is missing): it never proves that something is gone.
+  /// RBAC hides is missing, and so is a resource group that does not exist): it never proves that
+  /// something is gone.
   virtual Task<Result<std::vector<model::SecurityGroup>>> list_groups(
       std::vector<std::string> resource_groups) = 0;
 
@@ -40,7 +41,8 @@ class Provider {
   /// to repeat. `conflict` when the priority is taken or the operation was superseded.
   virtual Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule) = 0;
 
-  /// Removes the rule and waits for the operation's end. One that is already gone is a success.
+  /// Removes the rule and waits for the operation's end. One that is already gone is a success; a
+  /// group that is gone is `not_found`.
   virtual Task<Result<Done>> remove_rule(std::string group, std::string name) = 0;
 };
 

@@ -13,20 +13,25 @@ namespace {
 
 class Tokens final : public cloud::Credential {
  public:
+  explicit Tokens(Clock& with) : clock(with) {}
+
   Task<Result<cloud::AccessToken>> exchange(Duration) override {
     ++exchanges;
+    if (slow > Duration(0)) co_await clock.sleep_for(slow);
     if (failure) co_return fail(*failure);
     co_return cloud::AccessToken{.value = Secret(canary_token + "-" + std::to_string(exchanges)),
                                  .lifetime = 1h};
   }
+  Clock& clock;
   int exchanges = 0;
+  Duration slow{0};
   std::optional<Error> failure;
 };
 
 struct Fixture {
   FakeClock clock;
   FakeTransport server{clock};
-  Tokens credential;
+  Tokens credential{clock};
   cloud::Pauses pauses{clock};
   cloud::TokenProvider tokens{credential, pauses, clock};
   cloud::ArmClient arm_client;
@@ -124,6 +129,13 @@ TEST_CASE("without a token nothing is sent") {
   Fixture f;
   f.credential.failure = Error{.kind = Kind::unauthorized, .message = "AADSTS700016"};
   CHECK(f.get().error().message == "AADSTS700016");
+  CHECK(f.server.sent.empty());
+}
+
+TEST_CASE("a token that comes when the time is over is too late for the call") {
+  Fixture f;
+  f.credential.slow = 10s;
+  CHECK(f.get("/x", 10s).error().kind == Kind::timeout);
   CHECK(f.server.sent.empty());
 }
 

@@ -98,6 +98,15 @@ TEST_CASE("a DELETE with both addresses is asked at the operation") {
   CHECK(f.server.last().target == operation_target);
 }
 
+TEST_CASE("a location in an operation's answer does not take the question away from it") {
+  Fixture f;
+  f.server.answer(202, status("InProgress"), {{"Location", arm + results_target}});
+  f.server.answer(200, status("Succeeded"));
+  CHECK(f.put(response(201, updating, operation())));
+  REQUIRE(f.server.sent.size() == 2);
+  CHECK(f.server.last().target == operation_target);
+}
+
 TEST_CASE(
     "without an operation's address the location is asked: 202 runs, 200 and 204 are the end") {
   Fixture f;
