@@ -180,6 +180,12 @@ Answer ArmModel::answer_call(Call& call, LoggedRequest& line) {
         late_.push_back({call.now + to_duration(fault->seconds), *call.request});
         untouched = true;
         break;
+      case Kind::stale_answer:
+        if (const auto last = last_answers_.find(memory_key(call)); last != last_answers_.end()) {
+          answer.response = last->second;
+          untouched = true;
+        }
+        break;
       case Kind::delay:
         answer.delay += to_duration(fault->seconds);
         break;
