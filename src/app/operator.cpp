@@ -123,11 +123,33 @@ class Operator {
       co_return;
     }
     spawn(start(me));
-    const auto held = co_await elector_->hold();
-    if (!held && !stopping_) {
+    for (;;) {
+      auto held = co_await elector_->hold();
+      if (held || stopping_) co_return;
+      if (held.error().kind != Error::Kind::conflict) {
+        // The API server does not answer. Ending would leave open what ends meanwhile: without the
+        // lease nothing is decided or opened, but what is past its end is closed all the same.
+        log::warning("no lease: only what is past its end is closed",
+                     {{"error", held.error().message}});
+        held = co_await elector_->acquire_again();
+        if (stopping_) co_return;
+        if (held) {
+          wake_all();
+          continue;
+        }
+      }
       log::error("the lease was lost", {{"error", held.error().message}});
       code_ = exit_code::lease_lost;
+      co_return;
     }
+  }
+
+  /// What was left undone without the lease is looked at again.
+  void wake_all() {
+    if (!world_) return;
+    for (const auto& [key, view] : world_->groups) world_->group_queue.add(key);
+    for (const auto& [key, policy] : world_->stores.policies.all()) world_->policy_queue.add(key);
+    for (const auto& [key, asked] : world_->stores.requests.all()) world_->request_queue.add(key);
   }
 
   Task<void> start(Identity me) {

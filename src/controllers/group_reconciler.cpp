@@ -7,6 +7,7 @@
 #include "controllers/group_wants.hpp"
 #include "controllers/resources.hpp"
 #include "model/resource_id.hpp"
+#include "plan/rule_codec.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -139,9 +140,11 @@ Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::st
       world_.mark_group(id, runtime::Workqueue::Urgency::closing);
       break;
     }
-    if (!may_write_()) {
-      first_error = Error{.kind = Error::Kind::cancelled, .message = "the lease is not ours"};
-      break;
+    if (!may_write_() && !is_past_its_end(change)) {
+      if (!first_error) {
+        first_error = Error{.kind = Error::Kind::cancelled, .message = "the lease is not ours"};
+      }
+      continue;
     }
     const auto done = co_await apply(provider, id, change);
     log::write(done ? log::Level::info : log::Level::warning, done ? "rule written" : "rule failed",
@@ -183,6 +186,15 @@ Task<Result<Done>> GroupReconciler::close_anyway(cloud::Provider* provider, std:
   log::warning("delete refused, making the rule inert",
                {{"group", group}, {"rule", rule.name}, {"error", refused.message}});
   co_return co_await provider->put_rule(group, plan::make_inert(rule));
+}
+
+/// Whether it removes a rule whose own mark says that it is over. No replica wants that back, so it
+/// goes whoever leads; with the API server away, nobody does.
+bool GroupReconciler::is_past_its_end(const plan::Change& change) const {
+  if (change.kind != plan::Change::Kind::remove) return false;
+  const auto mark = plan::read_mark(change.rule, world_.instance);
+  const auto* own = std::get_if<plan::OwnMark>(&mark);
+  return own != nullptr && own->kind == plan::RuleKind::open && own->expired(world_.clock.now());
 }
 
 /// The caches may lag; right before packets are let in, the API server itself is asked.

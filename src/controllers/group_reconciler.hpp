@@ -14,7 +14,8 @@ namespace portcullis::controllers {
 /// writes the difference rule by rule, reads it back, and wakes whoever judges by it.
 class GroupReconciler final : public runtime::Reconciler {
  public:
-  /// Whether writes may be sent at all now (the lease outlives them).
+  /// Whether writes may be sent now (the lease outlives them). Removing what is past its own end
+  /// needs no leave.
   using MayWrite = std::function<bool()>;
 
   GroupReconciler(World& world, kube::Client& client, MayWrite may_write);
@@ -29,6 +30,7 @@ class GroupReconciler final : public runtime::Reconciler {
   Task<Result<Done>> apply(cloud::Provider* provider, std::string group, plan::Change change);
   Task<Result<Done>> close_anyway(cloud::Provider* provider, std::string group,
                                   model::SecurityRule rule, Error refused);
+  bool is_past_its_end(const plan::Change& change) const;
   Task<Result<bool>> grants_still_stand(std::vector<std::string> grants);
   void replan(const std::string& key);
   void remember_touched(const std::string& key);
