@@ -4,6 +4,8 @@
 
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
+#include "plan/rule_codec.hpp"
+#include "plan/rule_shape.hpp"
 #include "plan/words.hpp"
 
 namespace portcullis::controllers {
@@ -16,8 +18,74 @@ std::string short_name(const std::string& id) {
   return parsed ? parsed->name : id;
 }
 
+/// Addresses of the grant's machines as last read; nothing unless all of them are known.
+std::optional<model::PrefixSet> addresses_of(const World& world,
+                                             const model::AccessVerdict& verdict) {
+  model::PrefixSet all;
+  for (const auto& target : verdict.targets) {
+    const auto view = world.machines.find(resource_key(target.resource_id));
+    if (view == world.machines.end() || !view->second.machine) return std::nullopt;
+    for (const auto& way : view->second.machine->paths) {
+      all = all.unite(model::PrefixSet::of(way.address));
+    }
+  }
+  return all;
+}
+
+/// Whether the rule is what was to be written for this grant, by all that a rule says.
+bool accounts_for(const World& world, const model::AccessVerdict& verdict,
+                  const model::SecurityRule& rule, TimePoint until) {
+  using std::chrono::minutes;
+  if (!verdict.granted || !plan::counts(verdict, world.operator_name)) return false;
+  if (std::chrono::ceil<minutes>(plan::ends_at(verdict)) != std::chrono::ceil<minutes>(until)) {
+    return false;
+  }
+  std::vector<model::PortRange> ports;
+  for (const auto& port : verdict.ports) {
+    if (port.protocol == rule.protocol) ports.push_back(port.range);
+  }
+  if (plan::merge_ports(ports) != plan::merge_ports(rule.destination_ports)) return false;
+  const auto addresses = addresses_of(world, verdict);
+  return addresses && addresses->contains(model::PrefixSet::of(rule.destination.prefixes)) &&
+         !model::PrefixSet::of(verdict.sources)
+              .intersect(model::PrefixSet::of(rule.source.prefixes))
+              .empty();
+}
+
+/// Whether the open rule may be this grant's. A rule for one of its sources to an address that its
+/// machines do not have may be of a time when they had it, unless another grant accounts for it:
+/// what keeps one grant from closing must not hold up another's.
+bool may_be_of(const World& world, const model::AccessVerdict& verdict,
+               const model::SecurityRule& rule, const plan::OwnMark& mark) {
+  if (!plan::only_addresses(rule.source) || !plan::only_addresses(rule.destination)) return true;
+  const auto sources = model::PrefixSet::of(verdict.sources);
+  if (model::PrefixSet::of(rule.source.prefixes).intersect(sources).empty()) return false;
+  const auto addresses = addresses_of(world, verdict);
+  const auto destinations = model::PrefixSet::of(rule.destination.prefixes);
+  if (!addresses || !mark.until || !addresses->intersect(destinations).empty()) return true;
+  return std::ranges::none_of(world.stores.verdicts.all(), [&](const auto& entry) {
+    return entry.second->meta.uid != verdict.meta.uid &&
+           accounts_for(world, *entry.second, rule, *mark.until);
+  });
+}
+
+/// Whether something in the group, as last read, is still to be closed that may be this grant's.
+bool has_to_close(const World& world, const model::AccessVerdict& verdict, const GroupView& view) {
+  return std::ranges::any_of(view.plan.changes, [&](const plan::Change& change) {
+    if (change.change_class != plan::ChangeClass::close) return false;
+    const auto actual = std::ranges::find_if(view.group->rules, [&](const auto& rule) {
+      return model::ascii_lower(rule.name) == model::ascii_lower(change.rule.name);
+    });
+    if (actual == view.group->rules.end()) return true;
+    const auto mark = plan::read_mark(*actual, world.instance);
+    const auto* own = std::get_if<plan::OwnMark>(&mark);
+    if (own == nullptr || own->kind != plan::RuleKind::open) return true;
+    return may_be_of(world, verdict, *actual, *own);
+  });
+}
+
 /// Keys of the groups in which rules for this grant may be: those it had rules in, those on its
-/// ways now, and any with an open rule of ours for one of its sources.
+/// ways now, and any with an open rule of ours that may be its.
 std::set<std::string> groups_of(const World& world, const model::AccessVerdict& verdict) {
   std::set<std::string> keys;
   if (const auto known = world.touched.find(verdict.meta.uid); known != world.touched.end()) {
@@ -26,14 +94,13 @@ std::set<std::string> groups_of(const World& world, const model::AccessVerdict& 
   for (const auto& target : verdict.targets) {
     for (const auto& id : world.groups_before(target.resource_id)) keys.insert(resource_key(id));
   }
-  const auto sources = model::PrefixSet::of(verdict.sources);
   for (const auto& [key, view] : world.groups) {
-    if (!view.group) continue;
+    if (!view.group || keys.contains(key)) continue;
     for (const auto& rule : view.group->rules) {
       const auto mark = plan::read_mark(rule, world.instance);
       const auto* own = std::get_if<plan::OwnMark>(&mark);
       if (own == nullptr || own->kind != plan::RuleKind::open || plan::is_inert(rule)) continue;
-      if (!model::PrefixSet::of(rule.source.prefixes).intersect(sources).empty()) keys.insert(key);
+      if (may_be_of(world, verdict, rule, *own)) keys.insert(key);
     }
   }
   return keys;
@@ -170,8 +237,8 @@ plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& v
     const auto view = world.groups.find(key);
     if (view == world.groups.end()) continue;
     if (view->second.gone) continue;
-    if (view->second.read_at < *ended_at || !view->second.plan.nothing_to_close() ||
-        !view->second.passed) {
+    if (view->second.read_at < *ended_at || !view->second.passed || !view->second.group ||
+        has_to_close(world, verdict, view->second)) {
       evidence.message = "NSG \"" + short_name(view->second.id) + "\"" +
                          (view->second.error ? ": " + view->second.error->message
                                              : std::string(" is being closed"));
