@@ -123,7 +123,12 @@ plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& a
   desired.everything_known =
       caches_whole && world.swept(account.meta.name) && world.grants_resolved(account.meta.name);
   desired.remove_orphans = account.delete_orphans;
-  desired.may_open = may_write && caches_whole && world.swept(account.meta.name) && !account.freeze;
+  // What cannot be read may be a freeze or a suspension. A request or a verdict that cannot be read
+  // forbids nothing to the others.
+  const bool may_be_forbidden =
+      !world.stores.accounts.poisoned().empty() || !world.stores.policies.poisoned().empty();
+  desired.may_open = may_write && world.stores.synced() && !may_be_forbidden &&
+                     world.swept(account.meta.name) && !account.freeze;
   return desired;
 }
 
