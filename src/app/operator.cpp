@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "base/system_clock.hpp"
 #include "controllers/account_reconciler.hpp"
+#include "controllers/admission_guard.hpp"
 #include "controllers/group_reconciler.hpp"
 #include "controllers/policy_reconciler.hpp"
 #include "controllers/request_reconciler.hpp"
@@ -21,6 +22,7 @@
 #include "controllers/wiring.hpp"
 #include "kube/lease.hpp"
 #include "kube/reflector.hpp"
+#include "net/tls.hpp"
 
 namespace portcullis::app {
 namespace {
@@ -29,6 +31,8 @@ namespace {
 constexpr Duration lease_margin = std::chrono::seconds(8);
 // Passes that run when the signal comes may finish for so long.
 constexpr Duration drain_time = std::chrono::seconds(5);
+// So may Events that have not gone out yet.
+constexpr Duration events_time = std::chrono::seconds(2);
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -166,14 +170,21 @@ class Operator {
     groups_ = std::make_unique<controllers::GroupReconciler>(*world_, client, leads);
     controllers::wire(*world_);
 
+    const auto synced = [this] { synced_.notify(); };
+    world_->stores.accounts.when_synced(synced);
+    world_->stores.policies.when_synced(synced);
+    world_->stores.requests.when_synced(synced);
+    world_->stores.verdicts.when_synced(synced);
     add_reflector(controllers::accounts, world_->stores.accounts);
     add_reflector(controllers::policies, world_->stores.policies);
     add_reflector(controllers::requests, world_->stores.requests);
     add_reflector(controllers::verdicts, world_->stores.verdicts);
-    spawn(events_->run());
+    spawn(send_events());
+    guard_ = std::make_unique<controllers::AdmissionGuard>(*world_, client, options_.ns);
+    spawn(guard_->run());
     // No decision and no write before everything that could forbid it has been seen.
     while (!stopping_ && !world_->stores.synced()) {
-      co_await clock_.sleep_for(std::chrono::milliseconds(10));
+      co_await clock_.sleep_for(std::chrono::hours(1), &synced_);
     }
     if (stopping_) co_return;
     add_controller({.name = "account"}, *accounts_, world_->account_queue);
@@ -198,12 +209,28 @@ class Operator {
                                                                  queue, clock_, random_seed()));
     runtime::Controller& controller = *controllers_.back();
     spawn(controller.run_timers());
-    for (int worker = 0; worker < controller.options().workers; ++worker) spawn(controller.work());
+    for (int worker = 0; worker < controller.options().workers; ++worker) {
+      ++busy_;
+      spawn(work(&controller));
+    }
+  }
+
+  Task<void> work(runtime::Controller* controller) {
+    co_await controller->work();
+    if (--busy_ == 0) idle_.notify();
+  }
+
+  Task<void> send_events() {
+    sending_ = true;
+    co_await events_->run();
+    sending_ = false;
+    idle_.notify();
   }
 
   /// Nothing new is begun from now on. May be called again.
   void begin_stop() {
     if (std::exchange(stopping_, true)) return;
+    synced_.notify();
     if (world_) {
       for (auto* queue : queues()) queue->stop();
     }
@@ -218,9 +245,8 @@ class Operator {
 
   Task<void> drain() {
     const BootTime until = clock_.boot_now() + drain_time;
-    while (world_ && clock_.boot_now() < until &&
-           std::ranges::any_of(queues(), [](auto* queue) { return queue->in_work() > 0; })) {
-      co_await clock_.sleep_for(std::chrono::milliseconds(10));
+    while (busy_ > 0 && clock_.boot_now() < until) {
+      co_await clock_.sleep_for(until - clock_.boot_now(), &idle_);
     }
     providers_.close();
     elector_->stop();
@@ -230,8 +256,12 @@ class Operator {
   Task<void> finish() {
     for (auto& reflector : reflectors_) reflector->stop();
     if (events_) events_->stop();
+    if (guard_) guard_->stop();
     providers_.close();
-    co_await clock_.sleep_for(std::chrono::milliseconds(events_ ? 200 : 0));
+    const BootTime until = clock_.boot_now() + events_time;
+    while (sending_ && clock_.boot_now() < until) {
+      co_await clock_.sleep_for(until - clock_.boot_now(), &idle_);
+    }
     connection_.transport->close();
   }
 
@@ -249,12 +279,17 @@ class Operator {
   std::unique_ptr<kube::Elector> elector_;
   std::unique_ptr<controllers::World> world_;
   std::unique_ptr<kube::EventSender> events_;
+  std::unique_ptr<controllers::AdmissionGuard> guard_;
   std::unique_ptr<controllers::AccountReconciler> accounts_;
   std::unique_ptr<controllers::PolicyReconciler> policies_;
   std::unique_ptr<controllers::RequestReconciler> requests_;
   std::unique_ptr<controllers::GroupReconciler> groups_;
   std::vector<std::unique_ptr<kube::Reflector>> reflectors_;
   std::vector<std::unique_ptr<runtime::Controller>> controllers_;
+  Wake synced_;
+  Wake idle_;
+  int busy_ = 0;  ///< workers that have not returned
+  bool sending_ = false;
   bool stopping_ = false;
   int code_ = exit_code::ok;
 };
@@ -271,6 +306,14 @@ int run_operator(const OperatorOptions& options) {
     auto read = read_file("--azure-ca-file", options.azure_ca_file);
     if (!read) return complain(exit_code::configuration, read.error());
     ca_pem = std::move(*read);
+    // No text at all would mean the system's roots.
+    const auto trust = net::make_trust(ca_pem.empty() ? "empty" : ca_pem);
+    if (!trust) {
+      return complain(exit_code::configuration,
+                      {.kind = Error::Kind::invalid,
+                       .message = "--azure-ca-file: \"" + options.azure_ca_file +
+                                  "\": " + trust.error().message});
+    }
   }
   for (const auto& [flag, path] :
        {std::pair{"--azure-client-secret-file", options.client_secret_file},

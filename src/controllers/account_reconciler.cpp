@@ -129,6 +129,14 @@ Task<Result<Done>> AccountReconciler::report(Pointer account, bool ready, std::s
                                .status = ready ? model::Truth::yes : model::Truth::no,
                                .reason = reason,
                                .message = message});
+  const bool proven = world_.guard.holds;
+  status.conditions.push_back(
+      {.type = "AdmissionGuarded",
+       .status = proven              ? model::Truth::yes
+                 : world_.guard.told ? model::Truth::no
+                                     : model::Truth::unknown,
+       .reason = proven ? plan::reason::guarded : plan::reason::guard_lost,
+       .message = proven ? "a request under a forged name is refused" : world_.guard.problem});
   const auto json = api::to_json(status, account->meta, account->status, world_.clock.now());
   const auto before =
       std::ranges::find(account->status.changes, "Ready", &model::SeenStatus::Change::type);

@@ -141,6 +141,10 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
     the_case.targets_current = !view->second.targets.empty();
   }
   plan::Decision decision = plan::decide(the_case);
+  if (const auto guarded = judge_guard(*request)) {
+    // Only a refusal of the request's own making still stands without the guards.
+    if (decision.kind != plan::Decision::Kind::refuse) decision = *guarded;
+  }
   if (decision.kind == plan::Decision::Kind::grant) {
     std::vector<std::string> machines;
     for (const auto& target : decision.targets) machines.push_back(target.resource_id);
@@ -178,6 +182,27 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   if (!reported) co_return fail(reported.error());
   const TimePoint soon = world_.clock.now() + look_again;
   co_return runtime::Next{.at = std::min(decision.again_at.value_or(soon), soon)};
+}
+
+/// What the state of the admission policies says about an undecided request; nothing: trust it.
+std::optional<plan::Decision> RequestReconciler::judge_guard(
+    const model::AccessRequest& request) const {
+  if (!world_.guard.holds) {
+    return plan::Decision{.kind = plan::Decision::Kind::wait,
+                          .reason = plan::reason::guard_lost,
+                          .message =
+                              "waits until the admission policies are proven to be in "
+                              "force: " +
+                              world_.guard.problem};
+  }
+  if (request.meta.created < world_.guard.distrust_before) {
+    return plan::Decision{.kind = plan::Decision::Kind::refuse,
+                          .reason = plan::reason::guard_lost,
+                          .message =
+                              "the admission policies were not in force when it was made; "
+                              "apply it again"};
+  }
+  return std::nullopt;
 }
 
 Task<Result<plan::Decision>> RequestReconciler::ask_authorizer(Request request,

@@ -74,6 +74,15 @@ struct AccountView {
   std::optional<Error> error{};
 };
 
+/// Whether the admission policies are proven to be in force.
+struct GuardView {
+  bool holds = false;
+  bool lost = false;  ///< they held once, and then did not
+  bool told = false;  ///< somebody has been told
+  std::string problem{};
+  TimePoint distrust_before{};  ///< undecided requests from before then were stamped by nobody
+};
+
 /// What the controllers share: the stores, what was read of the cloud, and the queues by which they
 /// wake each other. All of it is a cache; a new process builds it anew. One thread.
 class World {
@@ -90,6 +99,7 @@ class World {
   std::map<std::string, GroupView> groups{};         ///< by resource_key
   std::map<std::string, PolicyView> policy_views{};  ///< by namespace/name
   std::map<std::string, AccountView> account_views{};
+  GuardView guard{};
   /// Groups that a grant had rules in, by verdict uid: where its closing has to be proven.
   std::map<std::string, std::set<std::string>> touched{};
   /// Keys of the verdicts about requests of that key ("namespace/name"), present and past ones.

@@ -51,6 +51,8 @@ class Store final : public ObjectSink {
   void listen(Listener listener) { listeners_.push_back(std::move(listener)); }
 
   bool synced() const { return synced_; }
+  /// Called once, when the first whole list is in place.
+  void when_synced(std::function<void()> call) { on_synced_ = std::move(call); }
   const std::map<std::string, Pointer>& all() const { return objects_; }
   Pointer find(const std::string& key) const {
     const auto found = objects_.find(key);
@@ -96,7 +98,7 @@ class Store final : public ObjectSink {
     poisoned_ = std::move(new_poisoned_);
     new_objects_.clear();
     new_poisoned_.clear();
-    synced_ = true;
+    const bool first = !std::exchange(synced_, true);
     // A listener may look at the whole store: so it is told only when all is in place.
     const auto after = objects_;
     for (const auto& [key, object] : after) {
@@ -106,6 +108,7 @@ class Store final : public ObjectSink {
     for (const auto& [key, object] : before) {
       if (!after.contains(key)) tell(key, object, nullptr);
     }
+    if (first && on_synced_) on_synced_();
   }
 
   void abort_replace() override {
@@ -135,6 +138,7 @@ class Store final : public ObjectSink {
   Decode decode_;
   OnPoison on_poison_;
   std::vector<Listener> listeners_;
+  std::function<void()> on_synced_;
   std::map<std::string, Pointer> objects_;
   std::map<std::string, Pointer> new_objects_;
   std::set<std::string> poisoned_;

@@ -1,0 +1,180 @@
+#include "runtime/workqueue.hpp"
+
+#include <catch2/catch.hpp>
+#include <vector>
+
+#include "runtime/reconciler.hpp"
+#include "support/fake_clock.hpp"
+
+using namespace std::chrono_literals;
+
+namespace portcullis::runtime {
+namespace {
+
+using Urgency = Workqueue::Urgency;
+
+struct Fixture {
+  test::FakeClock clock;
+  Workqueue queue{clock};
+  std::vector<std::string> taken;
+  asio::io_context io;  // last: its coroutines must die before what they refer to
+
+  static Task<void> drain(Fixture& self, std::size_t count) {
+    while (self.taken.size() < count) {
+      const auto key = co_await self.queue.take();
+      if (!key) co_return;
+      self.taken.push_back(*key);
+      self.queue.done(*key);
+    }
+  }
+
+  void take(std::size_t count) {
+    asio::co_spawn(io, drain(*this, taken.size() + count), asio::detached);
+    test::settle(io);
+  }
+};
+
+TEST_CASE_METHOD(Fixture, "keys come in the order of arrival, each once", "[runtime]") {
+  queue.add("a");
+  queue.add("b");
+  queue.add("a");
+  take(2);
+  CHECK(taken == std::vector<std::string>{"a", "b"});
+  CHECK(queue.idle());
+}
+
+TEST_CASE_METHOD(Fixture, "closings go first, and a key takes its highest urgency", "[runtime]") {
+  queue.add("slow", Urgency::background);
+  queue.add("open");
+  queue.add("close", Urgency::closing);
+  queue.add("slow", Urgency::closing);
+  take(3);
+  CHECK(taken == std::vector<std::string>{"close", "slow", "open"});
+}
+
+TEST_CASE_METHOD(Fixture, "a key added while it is worked on comes again, not twice at once",
+                 "[runtime]") {
+  queue.add("a");
+  std::optional<std::string> first;
+  asio::co_spawn(
+      io,
+      [](Fixture& self, std::optional<std::string>& out) -> Task<void> {
+        out = co_await self.queue.take();
+      }(*this, first),
+      asio::detached);
+  test::settle(io);
+  REQUIRE(first == "a");
+  queue.add("a");
+  queue.add("a");
+  take(1);
+  CHECK(taken.empty());
+  queue.done("a");
+  test::settle(io);
+  CHECK(taken == std::vector<std::string>{"a"});
+  CHECK(queue.idle());
+}
+
+TEST_CASE_METHOD(Fixture, "of two times the earlier wins; the past is now", "[runtime]") {
+  asio::co_spawn(io, queue.run_timers(), asio::detached);
+  take(2);
+  queue.add_at("a", clock.now() + 10s);
+  queue.add_at("a", clock.now() + 5s);
+  queue.add_at("a", clock.now() + 20s);
+  clock.run_for(io, 5s - 1ms);
+  CHECK(taken.empty());
+  clock.run_for(io, 1ms);
+  CHECK(taken == std::vector<std::string>{"a"});
+  clock.run_for(io, 60s);
+  CHECK(taken.size() == 1);
+  queue.add_at("b", clock.now() - 1s);
+  test::settle(io);
+  CHECK(taken == std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE_METHOD(Fixture, "after stop nobody gets anything", "[runtime]") {
+  take(1);
+  queue.stop();
+  queue.add("a");
+  test::settle(io);
+  CHECK(taken.empty());
+}
+
+struct Scripted final : Reconciler {
+  Task<Result<Next>> reconcile(std::string key) override {
+    ++passes;
+    if (key == "throws") throw std::runtime_error("bug");
+    if (failures > 0) {
+      --failures;
+      co_return fail(error);
+    }
+    co_return next;
+  }
+
+  int passes = 0;
+  int failures = 0;
+  Error error{.kind = Error::Kind::unavailable, .message = "503"};
+  Next next{};
+};
+
+struct ControllerFixture {
+  test::FakeClock clock;
+  Workqueue queue{clock};
+  Scripted reconciler;
+  Controller controller{{.name = "test"}, reconciler, queue, clock, 1};
+  asio::io_context io;
+
+  void start() {
+    asio::co_spawn(io, controller.run_timers(), asio::detached);
+    asio::co_spawn(io, controller.work(), asio::detached);
+    test::settle(io);
+  }
+};
+
+TEST_CASE_METHOD(ControllerFixture, "a failed pass is tried again with growing waits",
+                 "[runtime]") {
+  reconciler.failures = 3;
+  start();
+  queue.add("a");
+  clock.run_for(io, 400ms);
+  CHECK(reconciler.passes == 1);
+  clock.run_for(io, 300ms);
+  CHECK(reconciler.passes == 2);
+  clock.run_for(io, 700ms);
+  CHECK(reconciler.passes == 2);
+  clock.run_for(io, 10s);
+  CHECK(reconciler.passes == 4);
+}
+
+TEST_CASE_METHOD(ControllerFixture, "a server's wait is kept, but never more than a minute",
+                 "[runtime]") {
+  reconciler.failures = 1;
+  reconciler.error.retry_after = 24h;
+  start();
+  queue.add("a");
+  clock.run_for(io, 59s);
+  CHECK(reconciler.passes == 1);
+  clock.run_for(io, 2s);
+  CHECK(reconciler.passes == 2);
+}
+
+TEST_CASE_METHOD(ControllerFixture, "a pass that asks for the past does not spin", "[runtime]") {
+  reconciler.next = {.at = clock.now() - 1h};
+  start();
+  queue.add("a");
+  test::settle(io);
+  CHECK(reconciler.passes == 1);
+  clock.run_for(io, 1s);
+  CHECK(reconciler.passes <= 51);
+}
+
+TEST_CASE_METHOD(ControllerFixture, "an exception is a failed pass; other keys are served",
+                 "[runtime]") {
+  start();
+  queue.add("throws");
+  queue.add("a");
+  test::settle(io);
+  CHECK(reconciler.passes == 2);
+}
+
+}  // namespace
+}  // namespace portcullis::runtime
