@@ -1,5 +1,6 @@
 #include "app/connection.hpp"
 
+#include "app/rotating_transport.hpp"
 #include "base/log.hpp"
 #include "net/beast_transport.hpp"
 
@@ -17,6 +18,12 @@ std::string instance_from(const std::string& uid) {
   return out;
 }
 
+/// What a rotation changes.
+std::string trust_of(const kube::Config& config) {
+  return config.tls.ca_pem + "\n" + config.tls.certificate_pem + "\n" +
+         config.tls.key_pem.reveal() + "\n" + net::to_string(config.origin);
+}
+
 bool is_final(const Error& error) {
   return error.kind == Error::Kind::unauthorized || error.kind == Error::Kind::forbidden ||
          error.kind == Error::Kind::cancelled;
@@ -26,14 +33,24 @@ bool is_final(const Error& error) {
 
 Result<Connection> make_connection(asio::io_context& io, Clock& clock,
                                    const OperatorOptions& options) {
-  auto config = kube::load_config({.kubeconfig = options.kubeconfig, .context = options.context});
+  const kube::ConfigSource source{.kubeconfig = options.kubeconfig, .context = options.context};
+  auto config = kube::load_config(source);
   if (!config) return fail(config.error());
   Connection connection{.config = std::move(*config), .tokens = {}, .transport = {}, .client = {}};
   connection.tokens = kube::make_token_source(connection.config, clock);
   auto transport =
       net::make_beast_transport(io, clock, connection.config.origin, connection.config.tls);
   if (!transport) return fail(transport.error());
-  connection.transport = std::move(*transport);
+  const auto reload = [&io, &clock, source]() -> Result<RotatingTransport::Made> {
+    const auto again = kube::load_config(source);
+    if (!again) return fail(again.error());
+    return RotatingTransport::Made{
+        .made_of = trust_of(*again), .make = [&io, &clock, config = *again] {
+          return net::make_beast_transport(io, clock, config.origin, config.tls);
+        }};
+  };
+  connection.transport = std::make_unique<RotatingTransport>(clock, std::move(*transport),
+                                                             trust_of(connection.config), reload);
   connection.client =
       std::make_unique<kube::Client>(*connection.transport, clock, connection.tokens.get());
   return connection;
