@@ -155,7 +155,7 @@ class Writer {
   }
 
   void widen(const Proposal& proposal, std::string reason) {
-    if (!may_open_ && proposal.mark.kind != RuleKind::lock) return;
+    if (!may_open_ && proposal.mark.kind == RuleKind::open) return;
     put(proposal, class_of(proposal.mark.kind), *proposal.target, std::move(reason));
   }
 

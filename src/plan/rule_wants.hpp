@@ -71,7 +71,8 @@ struct GroupDesired {
   bool everything_known = false;
   /// False where orphans are only to be reported: unexpired allows and shutters nobody wants stay.
   bool remove_orphans = true;
-  /// False: no allow rule (open or keep) is created or widened. Closing and locking go on.
+  /// False: no open rule is created or widened. Closing and locking go on, and so do exceptions: a
+  /// lock without them would cut off a bastion.
   bool may_open = true;
 };
 

@@ -172,11 +172,11 @@ TEST_CASE("A lock turned into an allow is turned back first of all, whoever owns
   CHECK(plan_rules(desired, group, noon).in_sync());
 }
 
-TEST_CASE("Locking goes on when opening is not allowed, exceptions wait") {
+TEST_CASE("Locking goes on when opening is not allowed, and never without its exceptions") {
   auto desired = one_lock();
   desired.keeps = {keep_of(owner_a, {"10.0.0.4"}, {"10.0.9.0/28"})};
   desired.may_open = false;
-  CHECK(classes(plan_rules(desired, group_of({}), noon)) == Texts{"put lock"});
+  CHECK(classes(plan_rules(desired, group_of({}), noon)) == Texts{"put keep", "put lock"});
 }
 
 TEST_CASE("An exception of a policy that cannot be seen stays with its lock, unless altered") {
