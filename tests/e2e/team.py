@@ -37,6 +37,7 @@ class Machine:
     nsg: str  # in resource group net; empty: none
     address: str
     public: str
+    address6: str = ""
 
 
 class Object:
@@ -146,9 +147,10 @@ class Team:
         made = Machine(
             name=name or f"vm-{number}", nsg=f"nsg-{number}" if nsg else "",
             address=f"10.1.{number // 200}.{number % 200 + 10}", public=f"20.60.{number // 200}.{number % 200 + 10}",
+            address6=f"fd00:0:0:1::{number:x}" if ipv6 else "",
         )
         nic: dict[str, Any] = {"name": f"nic-{number}", "subnet": "net/vnet/hosts", "publicIP": made.public}
-        nic["ip"] = [made.address, f"fd00:0:0:1::{number:x}"] if ipv6 else made.address
+        nic["ip"] = [made.address, made.address6] if ipv6 else made.address
         if nsg:
             self.lab.put_group("net", made.nsg, FOREIGN_RULES if rules is None else rules)
             nic["nsg"] = f"net/{made.nsg}"
@@ -170,12 +172,8 @@ class Team:
 
     def requests(self, machine: Machine) -> list[dict[str, Any]]:
         """What was asked of ARM about its NSG, oldest first."""
-        part = f"/networksecuritygroups/{machine.nsg}"
-        return [
-            entry for entry in self.lab.requests()
-            if part in entry["path"].lower().split("?")[0] + "/"
-            and entry["path"].lower().split("?")[0].split("/networksecuritygroups/")[1].split("/")[0] == machine.nsg
-        ]
+        part = f"/networksecuritygroups/{machine.nsg}/"
+        return [entry for entry in self.lab.requests() if part in entry["path"].lower().split("?")[0] + "/"]
 
     def writes(self, machine: Machine) -> list[dict[str, Any]]:
         return [entry for entry in self.requests(machine) if entry["method"] in ("PUT", "PATCH", "DELETE", "POST")]
@@ -238,7 +236,7 @@ class Team:
                 policy.patch({"spec": {"onDelete": "Unlock"}})
             policy.delete()
         for policy in policies:
-            policy.wait_gone(timeout=40)
+            policy.wait_gone(timeout=90)  # the longest pause of one who lost sight of the API server, and then some
         for machine in self.machines:
             left = self.rules(machine, own=True) if machine.nsg else []
             assert not left, f"rules left in {machine.nsg} after all policies went: {left}"

@@ -1,0 +1,196 @@
+"""Crash at any point."""
+
+import os
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from team import FINAL, Machine, Object, Team, parse_time
+from world.process import wait_for
+from world.world import World
+
+KILLS = 20
+SEED = int(os.environ.get("PORTCULLIS_SEED", "4711"))
+
+
+def opening_puts(team: Team, machine: Machine) -> list[dict[str, Any]]:
+    return [entry for entry in team.writes(machine) if entry["method"] == "PUT" and "-open-" in entry["path"]]
+
+
+def test_killed_at_twenty_moments_of_the_story_nothing_stays_open_and_every_request_ends_right(
+    team: Team, world: World
+) -> None:
+    """Four grants: one lives its time, one is given back, one is deleted, one loses its policy. The operator is killed
+    all the while, started again at once, and given no time to settle."""
+    print(f"PORTCULLIS_SEED={SEED}")
+    random_moments = random.Random(SEED)
+    machines = {name: team.machine() for name in ("lives", "returned", "deleted", "orphaned")}
+    foreign = {name: team.rules(machine) for name, machine in machines.items()}
+    requests: dict[str, Object] = {}
+    ended: dict[str, float] = {}  # when its grant was over by what people did, at the latest
+
+    def apply_all() -> None:
+        for name, machine in machines.items():
+            team.policy(machine, name=name, wait=False)
+        for name, machine in machines.items():
+            # A request may be there before its policy's locks are; it may not be older than the policy.
+            requests[name] = team.request(machine, name=name, policy=name, duration="45s")
+
+    def give_back() -> None:
+        requests["returned"].patch({"spec": {"revoke": True}}, user="alice")
+        ended["returned"] = time.time()
+
+    def delete() -> None:
+        requests["deleted"].delete()
+        ended["deleted"] = time.time()
+
+    def delete_policy() -> None:
+        team.object("jitpolicies", "orphaned").delete()
+        ended["orphaned"] = time.time()
+
+    acts = [(0.0, apply_all), (22.0, give_back), (26.0, delete), (30.0, delete_policy)]
+    span = 56.0  # the longest lives 45 s from a verdict in the first seconds
+    kills = sorted(random_moments.uniform(0.2, span) for _ in range(KILLS))
+    print("kills at", ", ".join(f"{moment:.1f}" for moment in kills))
+    agenda = sorted(
+        [(moment, "act", act) for moment, act in acts] + [(moment, "kill", None) for moment in kills],
+        key=lambda entry: entry[0],
+    )
+    started = time.monotonic()
+    for moment, kind, act in agenda:
+        time.sleep(max(0.0, started + moment - time.monotonic()))
+        if kind == "kill":
+            world.operator.kill9()
+            world.operator.start(wait=False)
+        else:
+            act()
+    world.operator.wait_until_ready()
+
+    expected = {"lives": "Expired", "returned": "Revoked", "orphaned": "Revoked"}
+    for name, state in expected.items():
+        requests[name].wait_state(state, timeout=40)
+    requests["deleted"].wait_gone(timeout=40)
+    team.object("jitpolicies", "orphaned").wait_gone(timeout=40)
+    ended["lives"] = parse_time(requests["lives"].status["expiresAt"])
+
+    for name, machine in machines.items():
+        assert not team.open_rules(machine), name
+        assert team.rules(machine, own=False) == foreign[name], name
+        puts = opening_puts(team, machine)
+        assert puts, f"{name} was never open: the story did not take place"
+        late = [entry for entry in puts if parse_time(entry["time"]) > ended[name] + 0.5]
+        assert not late, f"{name} was opened after its end: {late}"
+    assert team.rules(machines["orphaned"]) == foreign["orphaned"]
+    verdicts = team.list("accessverdicts")
+    assert len(verdicts) == len(machines) and all(each["spec"]["outcome"] == "Granted" for each in verdicts)
+    assert len({each["spec"]["requestRef"]["uid"] for each in verdicts}) == len(machines)
+
+
+class Step:
+    """The operator is killed while the cloud holds it at one point of its work."""
+
+    def __init__(self, method: str, path: str, times: int = -1, **action: Any) -> None:
+        self.method, self.path, self.times, self.action = method, path, times, action
+
+    def fault(self, machine: Machine) -> dict[str, Any]:
+        match = {"method": self.method, "path": f"/networkSecurityGroups/{machine.nsg}{self.path}"}
+        return {"match": match, "times": self.times, "action": self.action}
+
+    def kill_there(self, team: Team, machine: Machine, since: int) -> None:
+        """Waits for the call that the fault met, after that many requests, and kills."""
+
+        def met() -> bool:
+            return any(entry.get("fault") and entry["method"] == self.method for entry in team.requests(machine)[since:])
+
+        wait_for(met, 15, f"{self.method} of {machine.nsg} met the fault", interval=0.02)
+        team.world.operator.kill9()
+        team.lab.faults([])
+
+
+OPEN_RULE = "/securityRules/portcullis-.*-open-"
+OPENING_STEPS = {
+    "the_verdict_is_written_the_nsg_not_read": Step("GET", "\\?", kind="delay", seconds=30),
+    "the_rule_was_never_sent": Step("PUT", OPEN_RULE, kind="dropBefore"),
+    "the_rule_is_written_the_answer_lost": Step("PUT", OPEN_RULE, kind="lostAnswer"),
+    "the_rule_takes_effect_after_the_crash": Step("PUT", OPEN_RULE, times=1, kind="lateEffect", seconds=1.5),
+}
+CLOSING_STEPS = {
+    "the_nsg_not_read": Step("GET", "\\?", kind="delay", seconds=30),
+    "the_delete_was_never_sent": Step("DELETE", OPEN_RULE, kind="dropBefore"),
+    "the_rule_is_gone_the_answer_lost": Step("DELETE", OPEN_RULE, kind="lostAnswer"),
+    "the_delete_takes_effect_after_the_crash": Step("DELETE", OPEN_RULE, times=1, kind="lateEffect", seconds=1.5),
+}
+
+
+@pytest.mark.parametrize("step", OPENING_STEPS)
+def test_killed_while_opening_it_opens_once_and_is_active_with_its_rule(team: Team, world: World, step: str) -> None:
+    machine = team.machine()
+    team.policy(machine)
+    foreign = team.rules(machine, own=False)
+    since = len(team.requests(machine))
+    team.lab.faults([OPENING_STEPS[step].fault(machine)])
+    request = team.request(machine)
+    OPENING_STEPS[step].kill_there(team, machine, since)
+    verdict = team.verdict(request)
+    assert verdict["spec"]["outcome"] == "Granted" and request.state != "Active"
+    world.operator.start()
+    status = request.wait_state("Active")["status"]
+    [rule] = team.open_rules(machine)
+    assert [each["name"] for each in status["rules"]] == [rule["name"]]
+    assert team.verdict(request)["metadata"]["uid"] == verdict["metadata"]["uid"]
+    assert parse_time(status["expiresAt"]) == parse_time(verdict["metadata"]["creationTimestamp"]) + 600
+    assert team.rules(machine, own=False) == foreign
+
+
+@pytest.mark.parametrize("step", CLOSING_STEPS)
+def test_killed_while_closing_it_closes_and_says_so(team: Team, world: World, step: str) -> None:
+    machine = team.machine()
+    team.policy(machine)
+    before = team.rules(machine)
+    request = team.request(machine)
+    request.wait_state("Active")
+    since = len(team.requests(machine))
+    team.lab.faults([CLOSING_STEPS[step].fault(machine)])
+    request.patch({"spec": {"revoke": True}}, user="alice")
+    CLOSING_STEPS[step].kill_there(team, machine, since)
+    assert request.state not in FINAL
+    world.operator.start()
+    request.wait_state("Revoked")
+    assert team.rules(machine) == before
+
+
+def test_thirty_overdue_grants_close_before_anything_new_opens(team: Team, world: World) -> None:
+    machines = [team.machine() for _ in range(10)]
+    ports = [{"port": 1000, "endPort": 1999, "protocol": "TCP"}]
+    limits = {"activePerRequester": 100, "active": 100, "totalDuration": "24h"}
+    team.policy(*machines, name="many", ports=ports, limits=limits)
+    newcomer = team.machine()
+    team.policy(newcomer, name="new")
+    foreign = [team.rules(machine, own=False) for machine in [*machines, newcomer]]
+
+    def ask(number: int) -> Object:
+        port = {"port": 1000 + number, "protocol": "TCP"}
+        return team.request(machines[number % 10], name=f"r-{number}", policy="many", ports=[port], duration="50s")
+
+    with ThreadPoolExecutor(4) as pool:
+        requests = list(pool.map(ask, range(30)))
+    for request in requests:
+        request.wait_state("Active", timeout=30)
+    assert sum(len(team.open_rules(machine)) for machine in machines) == 30
+    world.operator.kill9()
+    expiries = [parse_time(request.status["expiresAt"]) for request in requests]
+    time.sleep(max(0.0, max(expiries) - time.time() + 0.5))
+    assert sum(len(team.open_rules(machine)) for machine in machines) == 30  # nobody was there to close them
+    late = team.request(newcomer, name="late", policy="new")
+    team.lab.forget_requests()
+    world.operator.start()
+    late.wait_state("Active", timeout=30)
+    log = [entry for entry in team.lab.writes() if "-open-" in entry["path"]]
+    assert [entry["method"] for entry in log] == ["DELETE"] * 30 + ["PUT"], log
+    for request in requests:
+        request.wait_state("Expired")
+    assert [team.rules(machine, own=False) for machine in [*machines, newcomer]] == foreign
+    # And new ones are served after.
+    team.request(machines[0], name="after", policy="many", ports=[{"port": 1100, "protocol": "TCP"}]).wait_state("Active")
