@@ -1,0 +1,82 @@
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cloud/provider.hpp"
+
+namespace portcullis::test {
+
+/// A cloud in memory: machines and groups by `resource_key`. Keeps the writes tried, in order ("put
+/// NAME", "remove NAME"), and fails when told to: by call ("read_group", "put NAME", "remove
+/// NAME"), once or always.
+class FakeProvider final : public cloud::Provider {
+ public:
+  std::map<std::string, model::SecurityGroup> groups;
+  std::map<std::string, model::VirtualMachine> machines;
+  std::vector<std::string> calls;  ///< reads and writes
+  std::vector<std::string> writes;
+  std::map<std::string, Error> fail_once;
+  std::map<std::string, Error> fail_always;
+
+  Task<Result<Done>> check() override { co_return done("check"); }
+
+  Task<Result<model::VirtualMachine>> read_machine(std::string id) override {
+    if (const auto bad = done("read_machine"); !bad) co_return fail(bad.error());
+    const auto found = machines.find(model::resource_key(id));
+    if (found == machines.end()) co_return fail(Error::Kind::not_found, "no machine " + id);
+    co_return found->second;
+  }
+
+  Task<Result<model::SecurityGroup>> read_group(std::string id) override {
+    if (const auto bad = done("read_group"); !bad) co_return fail(bad.error());
+    const auto found = groups.find(model::resource_key(id));
+    if (found == groups.end()) co_return fail(Error::Kind::not_found, "no group " + id);
+    co_return found->second;
+  }
+
+  Task<Result<std::vector<model::SecurityGroup>>> list_groups(std::vector<std::string>) override {
+    if (const auto bad = done("list_groups"); !bad) co_return fail(bad.error());
+    std::vector<model::SecurityGroup> all;
+    for (const auto& [key, group] : groups) all.push_back(group);
+    co_return all;
+  }
+
+  Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule) override {
+    writes.push_back("put " + rule.name);
+    if (const auto bad = done(writes.back()); !bad) co_return fail(bad.error());
+    auto& rules = groups.at(model::resource_key(group)).rules;
+    for (const auto& other : rules) {
+      if (other.name != rule.name && other.priority == rule.priority) {
+        co_return fail(Error::Kind::conflict, "the priority is taken by " + other.name);
+      }
+    }
+    std::erase_if(rules, [&](const auto& other) { return other.name == rule.name; });
+    rules.push_back(std::move(rule));
+    std::ranges::sort(rules, {}, &model::SecurityRule::priority);
+    co_return Done{};
+  }
+
+  Task<Result<Done>> remove_rule(std::string group, std::string name) override {
+    writes.push_back("remove " + name);
+    if (const auto bad = done(writes.back()); !bad) co_return fail(bad.error());
+    std::erase_if(groups.at(model::resource_key(group)).rules,
+                  [&](const auto& rule) { return rule.name == name; });
+    co_return Done{};
+  }
+
+ private:
+  Result<Done> done(const std::string& call) {
+    calls.push_back(call);
+    if (const auto failure = fail_once.extract(call)) return fail(failure.mapped());
+    if (const auto failure = fail_always.find(call); failure != fail_always.end()) {
+      return fail(failure->second);
+    }
+    return Done{};
+  }
+};
+
+}  // namespace portcullis::test
