@@ -85,11 +85,7 @@ void read_groups(const SeedNode& root, World& world) {
         rule.fail(Json::parse(refused->body)["error"].value("message", ""));
       }
     }
-    if (node.has("tags")) {
-      for (const auto& tag : node.at("tags").node()) {
-        group.tags[tag.first.as<std::string>()] = tag.second.as<std::string>();
-      }
-    }
+    group.tags = node.text_map("tags");
     group.guid = guid_of("guid-" + lower(id_of(world, group)));
     world.groups.push_back(std::move(group));
   }
@@ -193,13 +189,7 @@ void read_machine(const SeedNode& node, World& world) {
       node.at("listens").fail(fmt::format("'{}' is no port", port));
     machine.listens.push_back(static_cast<std::uint16_t>(number));
   }
-  if (node.has("tags")) {
-    const SeedNode tags = node.at("tags");
-    if (!tags.node().IsMap()) tags.fail("a map is expected here");
-    for (const auto& tag : tags.node()) {
-      machine.tags[tag.first.as<std::string>()] = tag.second.as<std::string>();
-    }
-  }
+  machine.tags = node.text_map("tags");
   std::vector<Interface> nics;
   for (const SeedNode& item : node.items("nics")) {
     nics.push_back(read_interface(item, world, machine.resource_group));

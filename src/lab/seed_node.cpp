@@ -91,4 +91,15 @@ std::vector<std::string> SeedNode::texts_of_either(const char* one, const char* 
   return has(many) ? texts(many) : texts(one);
 }
 
+std::map<std::string, std::string> SeedNode::text_map(const char* member) const {
+  if (!has(member)) return {};
+  const SeedNode value = at(member);
+  if (!value.node().IsMap()) value.fail("a map is expected here");
+  std::map<std::string, std::string> out;
+  for (const auto& entry : value.node()) {
+    out[entry.first.as<std::string>()] = entry.second.as<std::string>();
+  }
+  return out;
+}
+
 }  // namespace portcullis::lab

@@ -3,6 +3,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <initializer_list>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -37,6 +38,9 @@ class SeedNode {
   /// A scalar or a list of scalars; both spellings of a member: {"source", "sources"}.
   std::vector<std::string> texts(const char* member) const;
   std::vector<std::string> texts_of_either(const char* one, const char* many) const;
+
+  /// A map of texts; empty if absent.
+  std::map<std::string, std::string> text_map(const char* member) const;
 
   [[noreturn]] void fail(const std::string& problem) const;
   const YAML::Node& node() const { return node_; }
