@@ -17,6 +17,7 @@ struct Step {
   ChangeClass change_class = ChangeClass::close;
   SecurityRule rule{};
   std::string reason{};
+  std::size_t number = 0;  ///< two steps of one rule keep their order
 };
 
 ChangeClass class_of(RuleKind kind) {
@@ -24,13 +25,24 @@ ChangeClass class_of(RuleKind kind) {
   return kind == RuleKind::lock ? ChangeClass::lock : ChangeClass::open;
 }
 
-/// Whether `rule` denies less than `actual` and is the same in all else.
-bool only_unlocks(const SecurityRule& rule, const SecurityRule& actual) {
-  const auto less = model::PrefixSet::of(rule.destination.prefixes);
-  const auto more = model::PrefixSet::of(actual.destination.prefixes);
-  SecurityRule same = actual;
-  same.destination = rule.destination;
-  return more.contains(less) && same_rule(same, rule);
+/// `lock` as it shall be, and the addresses that `actual` locks as well: what protects goes before
+/// what releases. An altered destination that is not just addresses of the family is not kept.
+SecurityRule with_destinations_of(const SecurityRule& lock, const SecurityRule& actual) {
+  if (!only_addresses(actual.destination)) return lock;
+  const auto both = model::PrefixSet::of(lock.destination.prefixes)
+                        .unite(model::PrefixSet::of(actual.destination.prefixes)
+                                   .of_family(lock.destination.prefixes.front().family));
+  SecurityRule wide = lock;
+  wide.destination.prefixes = both.cover();
+  return wide;
+}
+
+/// Whether somebody widened the lock: it denies all that it shall, and more.
+bool denies_more(SecurityRule actual, SecurityRule lock) {
+  actual.access = model::Access::allow;
+  lock.access = model::Access::allow;
+  return actual.direction == model::Direction::inbound && actual.priority == lock.priority &&
+         lets_in_beyond(actual, lock) && !lets_in_beyond(lock, actual);
 }
 
 std::vector<std::string> uids(const std::vector<GrantShare>& shares) {
@@ -61,7 +73,8 @@ class Writer {
       const TimePoint until = step.change_class == ChangeClass::close
                                   ? mark.until.value_or(TimePoint::min())
                                   : TimePoint::min();
-      return std::tuple{step.change_class, until, std::string_view(step.proposal->name)};
+      return std::tuple{step.change_class, until, std::string_view(step.proposal->name),
+                        step.number};
     });
     for (Step& each : steps_) emit(each);
     return std::move(after_);
@@ -74,7 +87,8 @@ class Writer {
                       .kind = kind,
                       .change_class = change_class,
                       .rule = std::move(rule),
-                      .reason = std::move(reason)});
+                      .reason = std::move(reason),
+                      .number = steps_.size()});
   }
 
   void put(const Proposal& proposal, ChangeClass change_class, SecurityRule rule,
@@ -100,13 +114,19 @@ class Writer {
   void change_lock(const Proposal& proposal, bool placed) {
     SecurityRule target = *proposal.target;
     const SecurityRule& actual = *proposal.actual;
-    if (lets_in(actual)) {
-      if (!placed) target.priority = actual.priority;
-      put(proposal, ChangeClass::close, target, "somebody turned the lock into an allow");
-    } else if (placed && only_unlocks(target, actual)) {
+    const bool open = lets_in(actual);
+    if (!placed && !open) return;
+    if (!placed) target.priority = actual.priority;
+    const SecurityRule both = with_destinations_of(target, actual);
+    if (!same_rule(both, actual)) {
+      put(proposal,
+          open                        ? ChangeClass::close
+          : denies_more(actual, both) ? ChangeClass::unlock
+                                      : ChangeClass::lock,
+          both, open ? "the lock may let somebody in" : "differs from what is wanted");
+    }
+    if (!same_rule(both, target)) {
       put(proposal, ChangeClass::unlock, target, "the policy no longer wants all addresses");
-    } else if (placed) {
-      put(proposal, ChangeClass::lock, target, "differs from what is wanted");
     }
   }
 

@@ -102,7 +102,9 @@ class Proposer {
       return;
     }
     if (const auto* release = owners_.release(existing.mark->owner)) {
-      proposal.removal = ChangeClass::unlock;
+      // One that somebody turned into an allow protects nothing: it does not wait for what does.
+      const bool lock = existing.rule->access == model::Access::deny;
+      proposal.removal = lock ? ChangeClass::unlock : ChangeClass::close;
       proposal.reason = released(*release);
       return;
     }
@@ -123,7 +125,7 @@ class Proposer {
     if (!lets_in(rule)) {
       if (release != nullptr || is_inert(rule)) {
         proposal.removal = ChangeClass::cleanup;
-        proposal.reason = "nobody wants the exception, and it is inert";
+        proposal.reason = "nobody wants the exception, and it lets nobody in";
       }
       return;
     }

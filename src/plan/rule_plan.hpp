@@ -18,7 +18,7 @@ enum class ChangeClass {
   lock,
   open,
   unlock,   ///< on evidence only, when everything else stands
-  cleanup,  ///< a rule that lets nobody in and keeps nobody out any more; its failing is no danger
+  cleanup,  ///< a rule that lets nobody in (inert, or a shutter) goes; its failing is no danger
 };
 
 const char* to_string(ChangeClass change_class);

@@ -3,11 +3,9 @@
 #include <catch2/catch.hpp>
 #include <iostream>
 
+#include "packet_judge.hpp"
 #include "plan/evaluator.hpp"
-#include "rule_builders.hpp"
 
-// The evaluator against a judge that knows no sets: it walks the rules for one packet after the
-// other, in a world small enough to try every packet.
 namespace portcullis::plan {
 namespace {
 
@@ -22,57 +20,6 @@ constexpr int address_count = 8;
 constexpr std::uint16_t first_port = 20;
 constexpr std::uint16_t last_port = 24;
 constexpr std::array<std::uint16_t, 2> source_ports = {500, 40000};
-
-Prefix address(Family family, int index) {
-  return prefix((family == Family::ipv4 ? "203.0.113." : "2001:db8::") + std::to_string(index));
-}
-
-struct Packet {
-  Prefix source;
-  Prefix destination;
-  std::uint16_t source_port;
-  std::uint16_t port;
-  Protocol protocol;
-};
-
-/// What the cloud knows and the evaluator does not: which addresses a tag stands for.
-using Tags = std::map<std::string, std::vector<int>>;
-
-bool holds(const model::Endpoint& end, const Prefix& one, const Tags& tags) {
-  if (end.any) return true;
-  for (const Prefix& each : end.prefixes) {
-    if (contains(each, one)) return true;
-  }
-  for (const std::string& name : end.tags) {
-    for (const int index : tags.at(name)) {
-      if (address(one.family, index) == one) return true;
-    }
-  }
-  return false;
-}
-
-bool holds(const std::vector<PortRange>& ranges, std::uint16_t number) {
-  return std::ranges::any_of(ranges, [&](const PortRange& range) {
-    return range.first <= number && number <= range.last;
-  });
-}
-
-bool passes(const model::SecurityGroup& group, const Packet& packet, const Tags& tags) {
-  std::vector<const SecurityRule*> rules;
-  for (const auto& rule : group.rules) rules.push_back(&rule);
-  for (const auto& rule : group.default_rules) rules.push_back(&rule);
-  const SecurityRule* first = nullptr;
-  for (const SecurityRule* rule : rules) {
-    if (rule->direction != model::Direction::inbound) continue;
-    if (rule->protocol != Protocol::any && rule->protocol != packet.protocol) continue;
-    if (!holds(rule->source, packet.source, tags)) continue;
-    if (!holds(rule->destination, packet.destination, tags)) continue;
-    if (!holds(rule->source_ports, packet.source_port)) continue;
-    if (!holds(rule->destination_ports, packet.port)) continue;
-    if (first == nullptr || rule->priority < first->priority) first = rule;
-  }
-  return first != nullptr && first->access == Access::allow;
-}
 
 struct World {
   bool certain;  ///< no tags, no source ports: the evaluator must be exact

@@ -99,6 +99,17 @@ TEST_CASE("With evidence it loses them, and goes when nothing is left") {
   CHECK(group.rules.empty());
 }
 
+TEST_CASE("An address that another one replaces is released only when that one is locked") {
+  auto desired = one_lock({"10.0.0.4"});
+  const auto group = locked(desired);
+  desired.locks = {lock_of(owner_a, {"10.0.0.8"})};
+  desired.releases = {{.owner = owner_a, .why = Why::complete}};
+  const auto plan = plan_rules(desired, group, noon);
+  REQUIRE(classes(plan) == Texts{"put lock", "put unlock"});
+  CHECK(texts(plan.changes[0].rule.destination) == Texts{"10.0.0.4/32", "10.0.0.8/32"});
+  CHECK(texts(plan.changes[1].rule.destination) == Texts{"10.0.0.8/32"});
+}
+
 TEST_CASE("Another owner's evidence releases nothing") {
   auto desired = one_lock();
   const auto group = locked(desired);
@@ -158,6 +169,18 @@ TEST_CASE("An altered lock is put right") {
   CHECK(plan_rules(desired, group, noon).in_sync());
   const Inbound ssh{.destination = prefix("10.0.0.4"), .ports = port(22)};
   CHECK(prove_closed({{.id = "nsg", .group = &group}}, ssh).closed());
+}
+
+TEST_CASE("A lock that somebody widened over other machines or ports is put right last") {
+  auto desired = one_lock();
+  const auto before = locked(desired);
+  auto group = before;
+  SECTION("machines") { group.rules.at(0).destination = anywhere(); }
+  SECTION("ports") { group.rules.at(0).destination_ports = {model::PortRange{}}; }
+  desired.opens = {open_of("g1", {"203.0.113.7"}, at("12:45:00"))};
+  const auto plan = plan_rules(desired, group, noon);
+  CHECK(classes(plan) == Texts{"put open", "put unlock"});
+  CHECK(plan.changes.at(1).rule == before.rules.at(0));
 }
 
 TEST_CASE("A lock turned into an allow is turned back first of all, whoever owns it") {
