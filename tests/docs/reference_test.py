@@ -72,10 +72,14 @@ def test_each_exit_code_is_explained():
 
 
 def test_each_condition_is_explained():
-    sources = "".join((ROOT / path).read_text() for path in ("src/plan/request_status.cpp", "src/plan/policy_status.cpp"))
-    written = set(re.findall(r'(?:condition|add)\(\s*"(\w+)",', sources))
-    assert written == {"Approved", "Ready", "Settled", "Complete", "Overdue", "Locked", "Conflict"}
-    assert written <= set(re.findall(r"`(\w+)`", REFERENCE.split("## Conditions")[1].split("## Reasons")[0]))
+    conditions = set()
+    for path, pattern in (
+        ("src/plan/request_status.cpp", r'condition\(\s*"(\w+)",'),
+        ("src/plan/policy_status.cpp", r'\badd\(\s*"(\w+)",'),
+        ("src/controllers/account_reconciler.cpp", r'\.type = "(\w+)"'),
+    ):
+        conditions |= set(constants(path, pattern))
+    assert set(re.findall(r"^\| \w+ \| `(\w+)` \|", REFERENCE, re.MULTILINE)) == conditions
 
 
 def test_links_between_the_pages_lead_somewhere():
