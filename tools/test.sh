@@ -16,7 +16,7 @@ without=()
 
 status=0
 ctest --test-dir "$build" --output-on-failure --no-tests=error -j "${JOBS:-$(nproc)}" "${without[@]}" \
-  --output-junit "$PWD/$build/tests.xml" --test-output-size-passed 1000000 --test-output-size-failed 1000000 ||
-  status=$?
+  --output-junit "$PWD/$build/tests.xml" --test-output-truncation head \
+  --test-output-size-passed 1000000 --test-output-size-failed 1000000 || status=$?
 "$python" tools/test_summary.py "$build/tests.xml" || status=1
 exit "$status"
