@@ -329,13 +329,26 @@ std::string key_of(simdjson::dom::element object) {
   return ns.empty() ? std::string(name) : std::string(ns) + "/" + std::string(name);
 }
 
-Result<model::AccessVerdict> parse_verdict(const std::string& json) {
+namespace {
+
+template <typename Decode>
+auto parse(const std::string& json, Decode decode) -> decltype(decode(simdjson::dom::element())) {
   simdjson::dom::parser parser;
   simdjson::dom::element object;
   if (parser.parse(json).get(object) != simdjson::SUCCESS) {
     return fail(Error::Kind::malformed, "the answer is no JSON");
   }
-  return decode_verdict(object);
+  return decode(object);
+}
+
+}  // namespace
+
+Result<model::AccessVerdict> parse_verdict(const std::string& json) {
+  return parse(json, decode_verdict);
+}
+
+Result<model::AccessRequest> parse_request(const std::string& json) {
+  return parse(json, decode_request);
 }
 
 }  // namespace portcullis::api

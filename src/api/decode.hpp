@@ -22,5 +22,6 @@ std::string key_of(simdjson::dom::element object);
 
 /// The same from text, for answers to single calls.
 Result<model::AccessVerdict> parse_verdict(const std::string& json);
+Result<model::AccessRequest> parse_request(const std::string& json);
 
 }  // namespace portcullis::api

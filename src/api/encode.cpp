@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 
 #include "api/status_hash.hpp"
@@ -19,6 +20,22 @@ std::string bounded(const std::string& text) {
   std::size_t cut = message_limit - 3;
   while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
   return text.substr(0, cut) + "...";
+}
+
+std::string bounded_to(const std::string& text, std::size_t most) {
+  return text.size() <= most ? text : text.substr(0, most);
+}
+
+/// The first of a list, as many as the schema takes: a status that is refused says nothing at all.
+template <typename T>
+std::span<const T> first_of(const std::vector<T>& all, std::size_t most) {
+  return std::span(all).first(std::min(all.size(), most));
+}
+
+json texts_json(const std::vector<std::string>& all, std::size_t most, std::size_t length) {
+  json out = json::array();
+  for (const std::string& text : first_of(all, most)) out.push_back(bounded_to(text, length));
+  return out;
 }
 
 json conditions_json(const std::vector<model::Condition>& conditions, const model::Meta& meta,
@@ -81,12 +98,13 @@ json to_json(const model::RequestStatus& status, const model::Meta& meta,
   put_time(out, "openedAt", status.opened_at);
   put_time(out, "endedAt", status.ended_at);
   put_time(out, "closedAt", status.closed_at);
-  for (const auto& rule : status.rules) {
+  for (const auto& rule : first_of(status.rules, 256)) {
     out["rules"].push_back(
         {{"group", rule.group}, {"name", rule.name}, {"priority", rule.priority}});
   }
-  for (const auto& target : status.targets) {
-    out["targets"].push_back({{"resourceID", target.resource_id}, {"addresses", target.addresses}});
+  for (const auto& target : first_of(status.targets, 32)) {
+    out["targets"].push_back(
+        {{"resourceID", target.resource_id}, {"addresses", texts_json(target.addresses, 64, 45)}});
   }
   return out;
 }
@@ -97,17 +115,17 @@ json to_json(const model::PolicyStatus& status, const model::Meta& meta,
               {"summary", status.summary},
               {"activeGrants", status.active_grants},
               {"conditions", conditions_json(status.conditions, meta, seen, now)}};
-  for (const auto& target : status.targets) {
+  for (const auto& target : first_of(status.targets, 256)) {
     json one = {{"resourceID", target.resource_id}, {"state", target.state}};
     put_text(one, "vmID", target.vm_id);
     put_text(one, "message", bounded(target.message));
-    if (!target.addresses.empty()) one["addresses"] = target.addresses;
-    if (!target.groups.empty()) one["groups"] = target.groups;
-    for (const auto& cut : target.cut) {
+    if (!target.addresses.empty()) one["addresses"] = texts_json(target.addresses, 64, 45);
+    if (!target.groups.empty()) one["groups"] = texts_json(target.groups, 16, 512);
+    for (const auto& cut : first_of(target.cut, 64)) {
       json entry = {{"port", cut.ports.first},
                     {"protocol", model::to_string(cut.protocol)},
-                    {"sources", cut.sources},
-                    {"rule", cut.rule}};
+                    {"sources", texts_json(cut.sources, 64, 128)},
+                    {"rule", bounded_to(cut.rule, 256)}};
       if (cut.ports.last != cut.ports.first) entry["endPort"] = cut.ports.last;
       one["cut"].push_back(std::move(entry));
     }

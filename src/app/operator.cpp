@@ -101,7 +101,7 @@ class Operator {
   Task<void> main(asio::signal_set* signals) {
     const auto me = co_await introduce(*connection_.client, options_.instance);
     if (!me) {
-      if (!stopping_) code_ = complain(exit_code::refused, me.error());
+      if (!stopping_) code_ = complain_of_refusal(me.error());
     } else if (!stopping_) {
       co_await lead(*me);
     }
@@ -123,7 +123,7 @@ class Operator {
                                         {"version", PORTCULLIS_VERSION}});
     const auto acquired = co_await elector_->acquire();
     if (!acquired || stopping_) {
-      if (!stopping_) code_ = complain(exit_code::refused, acquired.error());
+      if (!stopping_) code_ = complain_of_refusal(acquired.error());
       co_return;
     }
     spawn(start(me));
@@ -146,6 +146,13 @@ class Operator {
       code_ = exit_code::lease_lost;
       co_return;
     }
+  }
+
+  int complain_of_refusal(const Error& error) const {
+    return complain(exit_code::refused, {.kind = error.kind,
+                                         .message = net::to_string(connection_.config.origin) +
+                                                    " does not accept our credential: " +
+                                                    error.message});
   }
 
   /// What was left undone without the lease is looked at again.
@@ -325,7 +332,8 @@ int run_operator(const OperatorOptions& options) {
   }
   Operator program(io, clock, options, std::move(*connection), std::move(ca_pem));
   const int code = program.run();
-  log::info("stopped", {{"exit_code", code}});
+  // Whoever could not start has said so in one line.
+  if (code != exit_code::refused) log::info("stopped", {{"exit_code", code}});
   return code;
 }
 

@@ -36,7 +36,7 @@ class Cursor {
   /// ".123…": the digits beyond milliseconds are dropped.
   bool fraction(int& millis) {
     millis = 0;
-    if (!literal(".")) return true;
+    if (!literal(".") && !literal(",")) return true;  // the API server lets a comma pass
     int scale = 100;
     std::size_t count = 0;
     while (!rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9') {
@@ -56,7 +56,7 @@ class Cursor {
     int hour = 0;
     int minute = 0;
     if (!digits(2, hour) || !literal(":") || !digits(2, minute)) return false;
-    if (hour > 23 || minute > 59) return false;
+    if (hour > 24 || minute > 59) return false;
     value = minutes(hour * 60 + minute) * (negative ? -1 : 1);
     return true;
   }

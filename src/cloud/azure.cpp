@@ -100,6 +100,14 @@ Task<Result<std::vector<model::SecurityGroup>>> Azure::list_groups(
   const auto repeated = std::ranges::unique(resource_groups);
   resource_groups.erase(repeated.begin(), repeated.end());
 
+  // No names: all of the subscription.
+  if (resource_groups.empty()) {
+    co_return co_await list_pages("/subscriptions/" +
+                                  net::encode_component(options_.subscription_id) +
+                                  "/providers/Microsoft.Network/networkSecurityGroups"
+                                  "?api-version=" +
+                                  net::encode_component(options_.versions.network));
+  }
   std::vector<Task<Result<std::vector<model::SecurityGroup>>>> lists;
   for (const std::string& name : resource_groups) lists.push_back(list_group(name));
   std::vector<model::SecurityGroup> all;
@@ -119,6 +127,10 @@ Task<Result<std::vector<model::SecurityGroup>>> Azure::list_group(std::string re
                           group_type);
   if (!located) co_return fail(located.error());
   located->name.clear();
+  co_return co_await list_pages(target(*located));
+}
+
+Task<Result<std::vector<model::SecurityGroup>>> Azure::list_pages(std::string first) {
   std::vector<model::SecurityGroup> groups;
   const ArmClient::PageReader read_page = [this, &groups](json::Element page) -> Result<Done> {
     const auto items = json::array(page, "value");
@@ -133,7 +145,7 @@ Task<Result<std::vector<model::SecurityGroup>>> Azure::list_group(std::string re
     return Done{};
   };
   const auto read =
-      co_await arm_.read_pages(target(*located), read_page, options_.limits.read_deadline);
+      co_await arm_.read_pages(std::move(first), read_page, options_.limits.read_deadline);
   if (!read) co_return fail(read.error());
   co_return groups;
 }

@@ -55,6 +55,7 @@ class Azure final : public AzureProvider {
   Task<Result<std::string>> read_public(std::string id);
   Task<void> add_public_addresses(std::vector<std::string> ids, model::VirtualMachine& machine);
   Task<Result<std::vector<model::SecurityGroup>>> list_group(std::string resource_group);
+  Task<Result<std::vector<model::SecurityGroup>>> list_pages(std::string first);
   Task<Result<Done>> write(net::Request request);
   Task<Result<Done>> judge_missing(std::string group, std::string name, Error missing);
 

@@ -64,6 +64,16 @@ Task<Result<runtime::Next>> AccountReconciler::reconcile(std::string key) {
     if (!removed) co_return fail(removed.error());
     co_return runtime::Next{};
   }
+  const auto* owner =
+      world_.account_of(model::virtual_machine_id(account->subscription, "any", "any"));
+  if (owner != nullptr && owner->meta.uid != account->meta.uid) {
+    const auto told =
+        co_await report(account, false, plan::reason::conflict,
+                        "CloudAccount \"" + owner->meta.name + "\" is older and has subscription " +
+                            account->subscription + "; this one does nothing");
+    if (!told) co_return fail(told.error());
+    co_return runtime::Next{.at = world_.clock.now() + list_again};
+  }
   const auto reported = co_await report(account, true, plan::reason::ready,
                                         "subscription " + account->subscription + " can be read");
   if (!reported) co_return fail(reported.error());
@@ -107,9 +117,11 @@ std::string AccountReconciler::what_is_left(const model::CloudAccount& account) 
       return "JitPolicy \"" + key + "\" refers to it; delete that first";
     }
   }
+  if (!world_.swept(account.meta.name)) return "its NSGs have not all been read yet";
   for (const auto& [key, group] : world_.groups) {
     const auto* owner = world_.account_of(group.id);
-    if (owner == nullptr || owner->meta.uid != account.meta.uid || !group.group) continue;
+    if (owner == nullptr || owner->meta.uid != account.meta.uid || group.gone) continue;
+    if (!group.group) return "NSG \"" + group.id + "\" cannot be read";
     for (const auto& rule : group.group->rules) {
       const auto mark = plan::read_mark(rule, world_.instance);
       const auto* own = std::get_if<plan::OwnMark>(&mark);

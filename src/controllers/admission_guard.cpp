@@ -6,18 +6,24 @@
 namespace portcullis::controllers {
 namespace {
 
+using nlohmann::literals::operator""_json_pointer;
+
 constexpr Duration prove_again = std::chrono::seconds(60);
 constexpr Duration retry = std::chrono::seconds(1);
 // An API server that does not answer proves nothing either way, but not for ever.
 constexpr Duration believed_for = std::chrono::seconds(90);
 
-/// Valid in every field, so that only a guard can refuse it; a policy of this name is nobody's.
-nlohmann::json forged_request() {
+// The operator may request the first of these (RBAC) and not the second; neither exists.
+constexpr const char* allowed_policy = "portcullis-guard-probe";
+constexpr const char* denied_policy = "portcullis-guard-denied";
+
+/// Valid in every field, so that only a guard can refuse it.
+nlohmann::json forged_request(const char* policy) {
   return {{"apiVersion", std::string(api::group) + "/" + api::version},
           {"kind", "AccessRequest"},
           {"metadata", {{"name", "portcullis-guard-probe"}}},
           {"spec",
-           {{"policyRef", {{"name", "portcullis-guard-probe"}}},
+           {{"policyRef", {{"name", policy}}},
             {"targets", {"probe"}},
             {"ports", {{{"port", 22}, {"protocol", "TCP"}}}},
             {"sources", {"192.0.2.1/32"}},
@@ -25,6 +31,17 @@ nlohmann::json forged_request() {
             {"reason", "proves that the admission policies are in force"},
             {"requester",
              {{"username", "portcullis:forged"}, {"uid", "forged"}, {"groups", {"forged"}}}}}}};
+}
+
+bool by_policy(const Error& error, std::string_view words) {
+  return error.kind == Error::Kind::forbidden &&
+         error.message.find("'portcullis-request-create'") != std::string::npos &&
+         error.message.find(words) != std::string::npos;
+}
+
+bool no_answer(const Error& error) {
+  return error.kind == Error::Kind::unavailable || error.kind == Error::Kind::timeout ||
+         error.kind == Error::Kind::throttled || error.kind == Error::Kind::cancelled;
 }
 
 }  // namespace
@@ -46,24 +63,36 @@ void AdmissionGuard::stop() {
 }
 
 Task<AdmissionGuard::Proof> AdmissionGuard::prove() {
-  const auto answer = co_await client_.create(requests, ns_, forged_request(), {.dry_run = true});
-  if (answer) {
-    problem_ =
-        "a request under a forged name was let in: the admission policies of "
-        "manifests/admission are missing or changed";
-    co_return Proof::fails;
+  // Who lacks the verb is refused, by the policy and not by anything else ...
+  const auto denied =
+      co_await client_.create(requests, ns_, forged_request(denied_policy), {.dry_run = true});
+  if (denied) co_return doubt("a request without the verb was let in");
+  if (no_answer(denied.error())) co_return unanswered(denied.error());
+  if (!by_policy(denied.error(), "lacks the verb")) co_return doubt(denied.error().message);
+
+  // ... and who has it is either stamped with their own name or refused for the forged one.
+  const auto stamped =
+      co_await client_.create(requests, ns_, forged_request(allowed_policy), {.dry_run = true});
+  if (stamped) {
+    const auto who = stamped->value("/spec/requester/username"_json_pointer, std::string());
+    if (who != world_.operator_name) co_return doubt("a forged requester was let in: " + who);
+  } else if (no_answer(stamped.error())) {
+    co_return unanswered(stamped.error());
+  } else if (!by_policy(stamped.error(), "spec.requester.username must be")) {
+    co_return doubt(stamped.error().message);
   }
-  const Error& error = answer.error();
-  const bool by_policy = error.message.find("ValidatingAdmissionPolicy") != std::string::npos;
-  if (error.kind == Error::Kind::forbidden && by_policy) {
-    problem_.clear();
-    co_return Proof::holds;
-  }
-  problem_ = "the probe of the admission policies was not answered by them: " + error.message;
-  const bool no_answer =
-      error.kind == Error::Kind::unavailable || error.kind == Error::Kind::timeout ||
-      error.kind == Error::Kind::throttled || error.kind == Error::Kind::cancelled;
-  co_return no_answer ? Proof::unknown : Proof::fails;
+  problem_.clear();
+  co_return Proof::holds;
+}
+
+AdmissionGuard::Proof AdmissionGuard::doubt(std::string what) {
+  problem_ = "the admission policies of manifests/admission are missing or changed: " + what;
+  return Proof::fails;
+}
+
+AdmissionGuard::Proof AdmissionGuard::unanswered(const Error& error) {
+  problem_ = "the admission policies could not be tried: " + error.message;
+  return Proof::unknown;
 }
 
 void AdmissionGuard::take(Proof proof) {
@@ -77,7 +106,7 @@ void AdmissionGuard::take(Proof proof) {
   }
   view.holds =
       proof == Proof::holds || (proof == Proof::unknown && was && now - proven_at_ < believed_for);
-  view.lost = !view.holds && (was || view.lost);
+  view.lost = !view.holds && (was || view.lost || proof == Proof::fails);
   view.problem = view.holds ? "" : problem_;
   if (view.holds == was && view.told) return;
   view.told = true;

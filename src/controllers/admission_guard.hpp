@@ -25,6 +25,8 @@ class AdmissionGuard {
   enum class Proof { holds, fails, unknown };
 
   Task<Proof> prove();
+  Proof doubt(std::string what);
+  Proof unanswered(const Error& error);
   void take(Proof proof);
   void wake_everybody();
 

@@ -13,11 +13,6 @@ namespace {
 
 using model::resource_key;
 
-std::string short_name(const std::string& id) {
-  const auto parsed = model::parse_resource_id(id);
-  return parsed ? parsed->name : id;
-}
-
 /// Addresses of the grant's machines as last read; nothing unless all of them are known.
 std::optional<model::PrefixSet> addresses_of(const World& world,
                                              const model::AccessVerdict& verdict) {
@@ -66,6 +61,12 @@ bool may_be_of(const World& world, const model::AccessVerdict& verdict,
   return std::ranges::none_of(world.stores.verdicts.all(), [&](const auto& entry) {
     return entry.second->meta.uid != verdict.meta.uid &&
            accounts_for(world, *entry.second, rule, *mark.until);
+  });
+}
+
+bool is_wanted(const model::AccessVerdict& verdict, const GroupView& view) {
+  return std::ranges::any_of(view.plan.wanted, [&](const plan::WantedRule& wanted) {
+    return std::ranges::find(wanted.grants, verdict.meta.uid) != wanted.grants.end();
   });
 }
 
@@ -124,7 +125,7 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
   const auto view = world.groups.find(resource_key(id));
   if (view == world.groups.end() || !view->second.passed) {
     evidence.reason = plan::reason::opening;
-    evidence.message = "NSG \"" + short_name(id) + "\" is being read";
+    evidence.message = "NSG \"" + model::short_name(id) + "\" is being read";
     return true;
   }
   for (const auto& problem : view->second.plan.problems) {
@@ -135,12 +136,12 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
   }
   if (view->second.error) {
     evidence.reason = plan::reason::cloud_error;
-    evidence.message = "NSG \"" + short_name(id) + "\": " + view->second.error->message;
+    evidence.message = "NSG \"" + model::short_name(id) + "\": " + view->second.error->message;
     return true;
   }
   if (view->second.dirty || !view->second.plan.in_sync()) {
     evidence.reason = plan::reason::opening;
-    evidence.message = "the rules in NSG \"" + short_name(id) + "\" are being written";
+    evidence.message = "the rules in NSG \"" + model::short_name(id) + "\" are being written";
     return true;
   }
   return false;
@@ -168,9 +169,9 @@ bool prove_way(const World& world, const model::AccessVerdict& verdict,
         to_string(way.address) + " port " + plan::words(port) + " is not proven open";
     if (!proof.blames.empty()) {
       const auto& blame = proof.blames.front();
-      evidence.message += ": rule \"" + blame.rule + "\" (priority " +
-                          std::to_string(blame.priority) + ") in \"" + short_name(blame.group) +
-                          "\" denies it; remove it or give it a higher number";
+      evidence.message +=
+          ": rule \"" + blame.rule + "\" (priority " + std::to_string(blame.priority) + ") in \"" +
+          model::short_name(blame.group) + "\" denies it; remove it or give it a higher number";
     }
     return false;
   }
@@ -214,6 +215,45 @@ void prove_open_everywhere(const World& world, const model::AccessVerdict& verdi
   evidence.open = all && !verdict.targets.empty();
 }
 
+bool looks_open(const World& world, const model::SecurityRule& rule) {
+  const auto mark = plan::read_mark(rule, world.instance);
+  return std::holds_alternative<plan::UnreadableMark>(mark) &&
+         rule.access == model::Access::allow && !plan::is_inert(rule);
+}
+
+/// What has to be known before "closed" can be said of anything in the account, and is not.
+std::optional<std::string> what_is_unknown(const World& world,
+                                           const model::AccessVerdict& verdict) {
+  for (const auto& target : verdict.targets) {
+    const auto* account = world.account_of(target.resource_id);
+    if (account == nullptr) {
+      return "no CloudAccount has the subscription of " + target.resource_id +
+             ": apply it again, so that it can be closed";
+    }
+    if (!world.swept(account->meta.name)) {
+      return std::string("the groups of the account have not all been read yet");
+    }
+    const auto machine = world.machines.find(resource_key(target.resource_id));
+    if (machine == world.machines.end() || (!machine->second.machine && !machine->second.gone)) {
+      return "machine " + model::short_name(target.resource_id) + " has not been read yet";
+    }
+    for (const auto& [key, view] : world.groups) {
+      if (world.account_of(view.id) != account || view.gone) continue;
+      if (!view.group) {
+        return "NSG \"" + model::short_name(view.id) + "\" cannot be read" +
+               (view.error ? ": " + view.error->message : std::string());
+      }
+      for (const auto& rule : view.group->rules) {
+        if (!looks_open(world, rule)) continue;
+        return "rule \"" + rule.name + "\" in NSG \"" + model::short_name(view.id) +
+               "\" is named like ours and lets somebody in, but its description was changed: "
+               "remove it by hand";
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& verdict,
@@ -226,20 +266,26 @@ plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& v
   evidence.open = false;
   evidence.reason.clear();
   evidence.message.clear();
-  for (const auto& target : verdict.targets) {
-    const auto* account = world.account_of(target.resource_id);
-    if (account != nullptr && !world.swept(account->meta.name)) {
-      evidence.message = "the groups of the account have not all been read yet";
-      return evidence;
-    }
+  if (world.proven_closed.contains(verdict.meta.uid)) {
+    evidence.closed = true;
+    evidence.rules.clear();
+    return evidence;
+  }
+  if (auto unknown = what_is_unknown(world, verdict)) {
+    evidence.judged = false;
+    evidence.message = std::move(*unknown);
+    return evidence;
   }
   for (const auto& key : groups_of(world, verdict)) {
     const auto view = world.groups.find(key);
     if (view == world.groups.end()) continue;
     if (view->second.gone) continue;
+    // A reading counts only with a plan that knew of the end: times have whole seconds, and one
+    // from before may carry the grant as wanted.
     if (view->second.read_at < *ended_at || !view->second.passed || !view->second.group ||
+        view->second.dirty || is_wanted(verdict, view->second) ||
         has_to_close(world, verdict, view->second)) {
-      evidence.message = "NSG \"" + short_name(view->second.id) + "\"" +
+      evidence.message = "NSG \"" + model::short_name(view->second.id) + "\"" +
                          (view->second.error ? ": " + view->second.error->message
                                              : std::string(" is being closed"));
       return evidence;
@@ -255,7 +301,8 @@ std::vector<std::string> groups_to_read(const World& world, const model::AccessV
   std::vector<std::string> ids;
   for (const auto& key : groups_of(world, verdict)) {
     const auto view = world.groups.find(key);
-    if (view != world.groups.end() && view->second.read_at < ended_at) {
+    if (view == world.groups.end()) continue;
+    if (view->second.read_at < ended_at || is_wanted(verdict, view->second)) {
       ids.push_back(view->second.id);
     }
   }
@@ -283,9 +330,9 @@ std::optional<std::string> blocked_out_of_scope(const World& world,
                                                .protocol = port.protocol},
                                               sources.of_family(way.address.family));
           if (proof.open()) continue;
-          return "NSG \"" + short_name(filter.id) + "\" on the way to " + to_string(way.address) +
-                 " does not let " + plan::list_prefixes(request.sources) + " through to port " +
-                 plan::words(port) +
+          return "NSG \"" + model::short_name(filter.id) + "\" on the way to " +
+                 to_string(way.address) + " does not let " + plan::list_prefixes(request.sources) +
+                 " through to port " + plan::words(port) +
                  ", and the account may not write it (spec.networkResourceGroups)";
         }
       }

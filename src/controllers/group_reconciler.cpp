@@ -14,7 +14,7 @@ namespace {
 
 // How long a reading of a group is believed: an edit by somebody else is seen by then.
 constexpr Duration read_again_open = std::chrono::seconds(60);
-constexpr Duration read_again_idle = std::chrono::minutes(5);
+constexpr Duration read_again_idle = std::chrono::seconds(60);
 
 bool has_open_rules(const plan::RulePlan& plan) {
   return std::ranges::any_of(plan.wanted, [](const plan::WantedRule& wanted) {
@@ -35,7 +35,9 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   const auto known = world_.groups.find(key);
   if (known == world_.groups.end()) co_return runtime::Next{};
   const auto* account = world_.account_of(known->second.id);
-  if (account == nullptr) co_return runtime::Next{};
+  if (account == nullptr) {
+    co_return fail(Error::Kind::unavailable, "no CloudAccount has the subscription of this group");
+  }
   const auto provider = world_.provider_of(*account);
   if (!provider) {
     world_.groups[key].error = provider.error();
@@ -73,18 +75,22 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   TimePoint next =
       world_.clock.now() + (has_open_rules(view.plan) ? read_again_open : read_again_idle);
   if (view.plan.next_change) next = std::min(next, *view.plan.next_change);
+  // What came up while the last changes were written has been planned by the read-back only.
+  if (!view.plan.in_sync()) {
+    next = std::min<TimePoint>(next, world_.clock.now() + std::chrono::seconds(1));
+  }
   co_return runtime::Next{.at = next};
 }
 
 Task<Result<Done>> GroupReconciler::read(cloud::Provider* provider, std::string key) {
   const std::string id = world_.groups[key].id;
-  world_.groups[key].dirty = false;  // what changes from here on marks it again
+  world_.groups[key].dirty = false;               // what changes from here on marks it again
+  const TimePoint asked_at = world_.clock.now();  // what changed while it was read counts as later
   auto read = co_await provider->read_group(id);
   GroupView& view = world_.groups[key];
   if (!read && read.error().kind == Error::Kind::not_found) {
-    // One 404 may be a moment of the cloud's; the second, a pass later, is believed.
-    const bool second = view.error && view.error->kind == Error::Kind::not_found;
-    if (second) {
+    if (!view.missing_since) view.missing_since = world_.clock.now();
+    if (world_.clock.now() - *view.missing_since >= missing_believed_after) {
       view.gone = true;
       view.group.reset();
       view.plan = {};
@@ -92,13 +98,15 @@ Task<Result<Done>> GroupReconciler::read(cloud::Provider* provider, std::string 
       co_return Done{};
     }
     Error error = read.error();
-    error.retry_after = std::chrono::seconds(5);
+    error.retry_after = missing_believed_after;
     co_return fail(std::move(error));
   }
   if (!read) co_return fail(read.error());
   view.gone = false;
+  view.missing_since.reset();
   view.group = std::move(*read);
-  view.read_at = world_.clock.now();
+  view.read_at = asked_at;
+  view.woken_by.clear();
   replan(key);
   co_return Done{};
 }
@@ -109,6 +117,8 @@ void GroupReconciler::replan(const std::string& key) {
   const auto id = model::parse_resource_id(view.id);
   if (account == nullptr || !id || !view.group) return;
   const auto desired = gather_wants(world_, *account, key, may_write_());
+  view.considered.clear();
+  for (const auto& open : desired.opens) view.considered.insert(open.grant);
   view.plan = plan::plan_rules(desired, *view.group, world_.clock.now());
   // Outside its scope the account may look, and close what is its own, but never add.
   if (!model::may_write(*account, id->resource_group)) {
@@ -130,10 +140,13 @@ Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::st
                                               std::vector<plan::Change> changes) {
   const std::string id = world_.groups[key].id;
   std::optional<Error> first_error;
+  bool wrote = false;
   for (const plan::Change& change : changes) {
     const bool closing = change.change_class == plan::ChangeClass::close;
     // After a failure only closings go on: a later change may rely on an earlier one.
     if (first_error && !closing) break;
+    // What came up meanwhile (a revoke, a freeze) is planned anew, closings first.
+    if (wrote && !closing && world_.groups[key].dirty) break;
     // A closing that became due meanwhile goes before any opening.
     if (is_opening(change) && world_.groups[key].plan.next_change &&
         *world_.groups[key].plan.next_change <= world_.clock.now()) {
@@ -147,6 +160,7 @@ Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::st
       continue;
     }
     const auto done = co_await apply(provider, id, change);
+    wrote = true;
     log::write(done ? log::Level::info : log::Level::warning, done ? "rule written" : "rule failed",
                {{"group", id},
                 {"rule", change.rule.name},
@@ -170,6 +184,8 @@ Task<Result<Done>> GroupReconciler::apply(cloud::Provider* provider, std::string
       if (!*stand) {
         co_return fail(Error::Kind::conflict, "a grant ended before its rule was written");
       }
+      // Asking took time: the lease has to outlive the write that begins now.
+      if (!may_write_()) co_return fail(Error::Kind::cancelled, "the lease is not ours");
     }
     co_return co_await provider->put_rule(group, change.rule);
   }
@@ -211,6 +227,15 @@ Task<Result<bool>> GroupReconciler::grants_still_stand(std::vector<std::string> 
     const auto verdict = api::parse_verdict(fresh->dump());
     if (!verdict) co_return fail(verdict.error());
     if (verdict->meta.uid != uid || !world_.is_live(*verdict)) co_return false;
+    if (plan::ends_at(*verdict) - world_.clock.now() < plan::least_life_to_open) co_return false;
+    const auto asked = co_await client_.get(requests, {verdict->meta.ns, verdict->request_name});
+    if (!asked && asked.error().kind == Error::Kind::not_found) co_return false;
+    if (!asked) co_return fail(asked.error());
+    const auto request = api::parse_request(asked->dump());
+    if (!request) co_return fail(request.error());
+    if (request->meta.uid != verdict->request_uid || request->meta.deleting || request->revoke) {
+      co_return false;
+    }
   }
   co_return true;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
 
@@ -21,11 +22,13 @@ std::vector<model::Prefix> addresses_behind(const model::VirtualMachine& machine
 }
 
 void want_locks(plan::GroupDesired& desired, const model::JitPolicy& policy,
-                const std::string& owner, const std::vector<model::Prefix>& destinations) {
+                const std::string& owner, const std::vector<model::Prefix>& destinations,
+                bool with_exceptions) {
   for (const auto& [protocol, ports] : ports_by_protocol(policy)) {
     desired.locks.push_back(
         {.owner = owner, .destinations = destinations, .ports = ports, .protocol = protocol});
   }
+  if (!with_exceptions) return;
   for (const auto& port : policy.ports) {
     for (const auto& exception : port.exceptions) {
       desired.keeps.push_back({.owner = owner,
@@ -59,7 +62,10 @@ void gather_policy(plan::GroupDesired& desired, const World& world,
     const auto machine = world.machines.find(model::resource_key(target.machine.id));
     if (machine == world.machines.end() || !machine->second.machine) continue;
     const auto destinations = addresses_behind(*machine->second.machine, group_key);
-    if (!destinations.empty()) want_locks(desired, policy, owner, destinations);
+    if (destinations.empty()) continue;
+    // Exceptions stand above all locks: a younger policy's would open what an older one locks.
+    const bool owns = older_claim(world, policy, target.machine.id) == nullptr;
+    want_locks(desired, policy, owner, destinations, owns);
   }
   if (view.complete && view.generation == policy.meta.generation) {
     desired.releases.push_back({.owner = owner, .why = plan::ReleaseEvidence::Why::complete});
@@ -83,6 +89,7 @@ void gather_grant(plan::GroupDesired& desired, const World& world,
     if (known) want.destinations = addresses_behind(*view->second.machine, group_key);
     // Another machine under the same name is not what was granted.
     if (known && view->second.machine->vm_id != target.vm_id) want.ended = true;
+    if (view != world.machines.end() && view->second.gone) want.ended = true;
     if (want.destinations.empty() && !want.ended) continue;
     std::map<model::Protocol, std::vector<model::PortRange>> ports;
     for (const auto& port : verdict.ports) ports[port.protocol].push_back(port.range);
@@ -127,8 +134,9 @@ plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& a
   // forbids nothing to the others.
   const bool may_be_forbidden =
       !world.stores.accounts.poisoned().empty() || !world.stores.policies.poisoned().empty();
-  desired.may_open = may_write && world.stores.synced() && !may_be_forbidden &&
-                     world.swept(account.meta.name) && !account.freeze;
+  desired.may_open = world.stores.accounts.find(account.meta.name) != nullptr && may_write &&
+                     world.stores.synced() && !may_be_forbidden && world.swept(account.meta.name) &&
+                     !account.freeze;
   return desired;
 }
 

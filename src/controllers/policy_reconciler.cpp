@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/evidence.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
 #include "controllers/target_judge.hpp"
@@ -15,11 +16,6 @@ namespace {
 
 // A machine's way is read again this often, so that a new interface or address is seen.
 constexpr Duration read_again = std::chrono::seconds(60);
-
-std::string owner_of(const World& world, const model::JitPolicy& policy) {
-  (void)world;
-  return plan::owner_of(policy.account, policy.meta.ns, policy.meta.name);
-}
 
 }  // namespace
 
@@ -57,6 +53,16 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
     findings.problem_reason = plan::reason::namespace_not_allowed;
     findings.problem = "CloudAccount \"" + policy->account + "\" gives nothing to namespace \"" +
                        policy->meta.ns + "\" (spec.access)";
+  }
+  if (account) {
+    const auto* owner =
+        world_.account_of(model::virtual_machine_id(account->subscription, "any", "any"));
+    if (owner != nullptr && owner->meta.uid != account->meta.uid) {
+      findings.problem_reason = plan::reason::conflict;
+      findings.problem = "CloudAccount \"" + owner->meta.name +
+                         "\" is older and has subscription " + account->subscription +
+                         "; use that one";
+    }
   }
   if (!findings.problem.empty()) {
     world_.policy_views[policy->meta.key()] = {.uid = policy->meta.uid,
@@ -97,6 +103,7 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
   const std::string key = policy->meta.key();
   std::vector<plan::TargetState> targets;
   std::optional<Error> first_error;
+  std::set<std::string> seen;
   bool complete = true;
   const auto account = world_.stores.accounts.find(policy->account);
   for (const auto& wanted : policy->targets) {
@@ -114,6 +121,7 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
         model::virtual_machine_id(account->subscription, wanted.resource_group, wanted.name);
     target.machine.id = id;
     if (!model::allows(*account, policy->meta.ns, wanted.resource_group)) {
+      complete = false;  // what leaves the scope stays locked
       target.state = plan::TargetState::State::out_of_scope;
       target.message = "CloudAccount \"" + account->meta.name +
                        "\" does not give resource group \"" + wanted.resource_group +
@@ -123,7 +131,8 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
     }
     const auto read = co_await world_.refresh_machine(account->meta.name, id, read_again / 2);
     if (!read) {
-      complete = false;
+      // Gone for good is known as well as there.
+      complete = complete && world_.machines[model::resource_key(id)].gone;
       target.message = read.error().kind == Error::Kind::not_found
                            ? "machine \"" + wanted.resource_group + "/" + wanted.name +
                                  "\" does not exist in subscription " + account->subscription
@@ -154,12 +163,10 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
       if (changed) groups.insert(id);
     }
   }
-  if (changed || !groups.empty()) {
-    for (const auto& id : groups) {
-      const auto known = world_.groups.find(model::resource_key(id));
-      if (changed || known == world_.groups.end() || !known->second.passed) {
-        world_.mark_group(id, runtime::Workqueue::Urgency::normal);
-      }
+  for (const auto& id : groups) {
+    const auto known = world_.groups.find(model::resource_key(id));
+    if (changed || known == world_.groups.end() || !known->second.passed) {
+      world_.mark_group(id, runtime::Workqueue::Urgency::normal);
     }
   }
   if (first_error) co_return fail(*first_error);
@@ -170,20 +177,28 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
 std::optional<std::string> PolicyReconciler::why_not_leaving(const model::JitPolicy& policy) {
   for (const auto& [key, verdict] : world_.stores.verdicts.all()) {
     if (verdict->policy_uid != policy.meta.uid || !verdict->granted) continue;
-    const auto request =
-        world_.stores.requests.find(verdict->meta.ns + "/" + verdict->request_name);
-    if (request && request->meta.uid == verdict->request_uid && !request->status.closed_at) {
-      return "waits until the grant of request \"" + request->meta.name + "\" is closed";
+    const TimePoint end = plan::ends_at(*verdict);
+    const auto early =
+        plan::ends_early(*verdict, world_.surroundings(*verdict), world_.clock.now());
+    const auto evidence = gather_evidence(world_, *verdict, early ? std::min(early->at, end) : end);
+    if (!evidence.closed) {
+      return "waits until the grant of request \"" + verdict->request_name +
+             "\" is closed: " + evidence.message;
     }
   }
   return std::nullopt;
 }
 
 Task<Result<runtime::Next>> PolicyReconciler::leave(Pointer policy) {
+  const auto account = world_.stores.accounts.find(policy->account);
+  if (account && world_.policy_views[policy->meta.key()].targets.empty()) {
+    // After a restart: a list may hide a group that stands on the way to a machine.
+    (void)co_await read_targets(policy);
+  }
   PolicyView& view = world_.policy_views[policy->meta.key()];
   view.uid = policy->meta.uid;
   for (const auto& [key, verdict] : world_.stores.verdicts.all()) {
-    if (verdict->policy_uid == policy->meta.uid) {
+    if (verdict->policy_uid == policy->meta.uid && verdict->granted && !verdict->ended) {
       world_.request_queue.add(verdict->meta.ns + "/" + verdict->request_name);
     }
   }
@@ -198,9 +213,12 @@ Task<Result<runtime::Next>> PolicyReconciler::leave(Pointer policy) {
     co_return runtime::Next{.at = world_.clock.now() + std::chrono::seconds(1)};
   }
 
-  const auto account = world_.stores.accounts.find(policy->account);
-  const std::string owner = owner_of(world_, *policy);
+  const std::string owner = plan::owner_of(policy->account, policy->meta.ns, policy->meta.name);
   std::string left;
+  if (!policy->keep_locks && !account) {
+    left = "CloudAccount \"" + policy->account +
+           "\" does not exist; apply it again, or set spec.onDelete: KeepLocks";
+  }
   if (!policy->keep_locks && account && !world_.swept(account->meta.name)) {
     left = "the groups of the account have not all been read yet";
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/decode.hpp"
 #include "base/log.hpp"
 #include "controllers/evidence.hpp"
 #include "controllers/resources.hpp"
@@ -58,13 +59,23 @@ Task<Result<runtime::Next>> RequestReconciler::reconcile(std::string key) {
   const auto about = world_.verdicts_about.find(key);
   const std::set<std::string> verdict_keys =
       about == world_.verdicts_about.end() ? std::set<std::string>{} : about->second;
+  std::optional<Error> orphan_error;
   for (const std::string& verdict_key : verdict_keys) {
     const Verdict verdict = world_.stores.verdicts.find(verdict_key);
     if (!verdict || (request && request->meta.uid == verdict->request_uid)) continue;
     const auto tended = co_await tend_orphan(verdict);
-    if (!tended) co_return fail(tended.error());
+    // The living request of that name must not wait for it.
+    if (!tended) orphan_error = tended.error();
   }
-  if (!request) co_return runtime::Next{};
+  if (!request) {
+    if (orphan_error) co_return fail(*orphan_error);
+    co_return runtime::Next{};
+  }
+  if (orphan_error) {
+    log::warning("a past verdict could not be tended",
+                 {{"key", key}, {"error", orphan_error->message}});
+    world_.request_queue.add_at(key, world_.clock.now() + look_again);
+  }
   const Verdict verdict = find_verdict(*request);
   if (verdict) sent_.erase(request->meta.uid);
   if (verdict) co_return co_await follow(request, verdict);
@@ -100,7 +111,9 @@ plan::Usage RequestReconciler::usage_of(const model::AccessRequest& request,
                       !plan::ends_early(*verdict, world_.surroundings(*verdict), now));
   }
   for (const auto& [uid, verdict] : sent_) {
-    if (verdict.granted && verdict.policy_uid == policy.meta.uid && uid != request.meta.uid) {
+    const bool shown = world_.stores.verdicts.find(verdict.meta.ns + "/" + uid) != nullptr;
+    if (!shown && verdict.granted && verdict.policy_uid == policy.meta.uid &&
+        uid != request.meta.uid) {
       add(verdict, true);
     }
   }
@@ -110,6 +123,7 @@ plan::Usage RequestReconciler::usage_of(const model::AccessRequest& request,
 Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   const bool withdrawn = request->meta.deleting || request->revoke;
   if (request->meta.deleting) {
+    if (!request->meta.has_finalizer(model::finalizer)) co_return runtime::Next{};
     // A verdict that the cache does not show yet would lose the object that it is about.
     const auto exists = co_await has_verdict(request);
     if (!exists) co_return fail(exists.error());
@@ -162,6 +176,17 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
     if (!asked || asked->kind != plan::Decision::Kind::grant) sent_.erase(request->meta.uid);
     if (!asked) co_return fail(asked.error());
     decision = std::move(*asked);
+    // The answer took time; what was decided on must still be what there is.
+    const auto now_policy = world_.stores.policies.find(policy_key);
+    const auto now_request = world_.stores.requests.find(request->meta.key());
+    const bool same = now_policy && policy && now_policy->meta.uid == policy->meta.uid &&
+                      now_policy->meta.generation == policy->meta.generation && now_request &&
+                      now_request->meta.uid == request->meta.uid &&
+                      now_request->meta.generation == request->meta.generation;
+    if (!same || !may_decide_() || !world_.guard.holds) {
+      sent_.erase(request->meta.uid);
+      co_return fail(Error::Kind::conflict, "something changed while the authorizer was asked");
+    }
   }
   if (decision.kind != plan::Decision::Kind::wait) {
     const auto recorded = co_await record(request, decision);
@@ -245,7 +270,10 @@ Task<Result<Done>> RequestReconciler::record(Request request, plan::Decision dec
 
 Task<Result<bool>> RequestReconciler::has_verdict(Request request) {
   const auto found = co_await client_.get(verdicts, {request->meta.ns, request->meta.uid});
-  if (found) co_return true;
+  if (found) {
+    const auto verdict = api::parse_verdict(found->dump());
+    co_return verdict&& plan::counts(*verdict, world_.operator_name);
+  }
   if (found.error().kind == Error::Kind::not_found) co_return false;
   co_return fail(found.error());
 }
@@ -261,24 +289,45 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
     if (!end) {
       const bool replaced = std::ranges::any_of(verdict->targets, [&](const auto& target) {
         const auto view = world_.machines.find(model::resource_key(target.resource_id));
-        return view != world_.machines.end() && view->second.machine &&
-               view->second.machine->vm_id != target.vm_id;
+        return view != world_.machines.end() &&
+               (view->second.gone ||
+                (view->second.machine && view->second.machine->vm_id != target.vm_id));
       });
       if (replaced && now < plan::ends_at(*verdict)) {
+        end = model::AccessVerdict::End{
+            .at = now,
+            .reason = plan::reason::target_changed,
+            .by = world_.operator_name,
+            .message = "a machine is gone, or another one than was granted"};
+      }
+    }
+    if (!end && verdict->start_at && now >= plan::starts_at(*verdict) &&
+        now < plan::ends_at(*verdict) && !world_.cleared.contains(verdict->meta.uid)) {
+      const auto asked = co_await ask_authorizer(
+          request, {.kind = plan::Decision::Kind::grant, .reason = {}, .message = {}});
+      if (!asked) co_return fail(asked.error());
+      if (asked->kind == plan::Decision::Kind::refuse) {
         end = model::AccessVerdict::End{.at = now,
-                                        .reason = plan::reason::target_changed,
+                                        .reason = asked->reason,
                                         .by = world_.operator_name,
-                                        .message = "a machine is another one than was granted"};
+                                        .message = asked->message};
+      } else if (asked->kind == plan::Decision::Kind::grant) {
+        world_.cleared.insert(verdict->meta.uid);
       }
     }
     if (end) ended_at = end->at;
     if (now >= plan::ends_at(*verdict)) {
       ended_at = std::min(ended_at.value_or(plan::ends_at(*verdict)), plan::ends_at(*verdict));
     }
-    if (!ended_at && now >= plan::starts_at(*verdict)) {
+    if (now >= plan::starts_at(*verdict)) {
       for (const auto& target : verdict->targets) {
         const auto* account = world_.account_of(target.resource_id);
         if (account == nullptr) continue;
+        const auto known = world_.machines.find(model::resource_key(target.resource_id));
+        const bool settled =
+            known != world_.machines.end() && (known->second.machine || known->second.gone);
+        // What is over needs the ways only once: to know where to look.
+        if (ended_at && settled) continue;
         // A failed reading leaves the last one: what is open stays judged by it until its end.
         co_await world_.refresh_machine(account->meta.name, target.resource_id, read_machine_again);
       }
@@ -288,6 +337,11 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
 
   const auto evidence =
       verdict->granted ? gather_evidence(world_, *verdict, ended_at) : plan::Evidence{};
+  // What was proven once is not taken back only because a new process has not looked yet.
+  if (ended_at && evidence.closed) world_.proven_closed.insert(verdict->meta.uid);
+  if (ended_at && !evidence.closed && !evidence.judged && plan::is_final(request->status.state)) {
+    co_return runtime::Next{.at = now + std::chrono::seconds(1)};
+  }
   const auto status =
       plan::describe_request(*request, verdict.get(), end, {}, evidence, world_.clock.now());
   if (end && !verdict->ended) {
@@ -304,6 +358,7 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
   }
   if (final) {
     world_.touched.erase(verdict->meta.uid);
+    world_.cleared.erase(verdict->meta.uid);
     co_return runtime::Next{};
   }
   TimePoint next = now + read_machine_again;
@@ -318,7 +373,7 @@ void RequestReconciler::mark_groups(const model::AccessVerdict& verdict,
   using Urgency = runtime::Workqueue::Urgency;
   if (ended_at) {
     for (const auto& id : groups_to_read(world_, verdict, *ended_at)) {
-      world_.mark_group(id, Urgency::closing);
+      world_.wake_group(id, verdict, Urgency::closing);
     }
     return;
   }
@@ -326,12 +381,9 @@ void RequestReconciler::mark_groups(const model::AccessVerdict& verdict,
   for (const auto& target : verdict.targets) {
     for (const auto& id : world_.groups_before(target.resource_id)) {
       const auto view = world_.groups.find(model::resource_key(id));
-      const bool carries =
-          view != world_.groups.end() && view->second.passed &&
-          std::ranges::any_of(view->second.plan.wanted, [&](const auto& wanted) {
-            return std::ranges::find(wanted.grants, verdict.meta.uid) != wanted.grants.end();
-          });
-      if (!carries) world_.mark_group(id, Urgency::normal);
+      const bool planned = view != world_.groups.end() && view->second.passed &&
+                           view->second.considered.contains(verdict.meta.uid);
+      if (!planned) world_.wake_group(id, verdict, Urgency::normal);
     }
   }
 }
@@ -347,7 +399,13 @@ Task<Result<Done>> RequestReconciler::end_early(Verdict verdict, model::AccessVe
 /// A verdict whose request is gone: its grant ends, and it stays as the record until `retainFor`.
 Task<Result<Done>> RequestReconciler::tend_orphan(Verdict verdict) {
   const TimePoint now = world_.clock.now();
-  if (!plan::counts(*verdict, world_.operator_name)) co_return Done{};
+  if (!plan::counts(*verdict, world_.operator_name)) {
+    // It never opened anything; if it is to go, nothing of ours holds it.
+    if (verdict->meta.deleting && verdict->meta.has_finalizer(model::finalizer)) {
+      co_return co_await remove_finalizer(client_, verdicts, verdict->meta);
+    }
+    co_return Done{};
+  }
   TimePoint over = verdict->meta.created;
   if (verdict->granted) {
     const auto end = plan::ends_early(*verdict, world_.surroundings(*verdict), now);

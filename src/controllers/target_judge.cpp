@@ -12,13 +12,12 @@ namespace {
 
 using State = plan::TargetState::State;
 
-std::string short_name(const std::string& group_id) {
-  const auto id = model::parse_resource_id(group_id);
-  return id ? id->name : group_id;
-}
+// Groups are read every minute; what could not be read for twice that is not known.
+constexpr Duration reading_counts_for = std::chrono::seconds(150);
 
-plan::Permitted permitted_by(const World& world, const model::PolicyPort& port,
-                             const plan::FilterPath& path) {
+plan::Permitted permitted_by(const World& world, const model::JitPolicy& policy,
+                             const model::PolicyPort& port, const plan::FilterPath& path) {
+  const std::string owner = plan::owner_of(policy.account, policy.meta.ns, policy.meta.name);
   plan::Permitted permitted;
   for (const auto& exception : port.exceptions) {
     permitted.sources = permitted.sources.unite(model::PrefixSet::of(exception.sources));
@@ -28,7 +27,9 @@ plan::Permitted permitted_by(const World& world, const model::PolicyPort& port,
     const auto view = world.groups.find(model::resource_key(filter.id));
     if (view == world.groups.end()) continue;
     for (const auto& wanted : view->second.plan.wanted) {
-      if (wanted.mark.kind == plan::RuleKind::open || wanted.mark.kind == plan::RuleKind::keep) {
+      const bool live = wanted.mark.kind == plan::RuleKind::open && !wanted.grants.empty();
+      const bool exception = wanted.mark.kind == plan::RuleKind::keep && wanted.mark.owner == owner;
+      if (live || exception) {
         permitted.rules.push_back(wanted.rule);
       }
     }
@@ -42,9 +43,9 @@ void add_cuts(plan::TargetState& target, const model::PolicyPort& port,
     model::PolicyStatus::Cut cut{.ports = port.range,
                                  .protocol = port.protocol,
                                  .sources = {},
-                                 .rule = short_name(blame.group) + "/" + blame.rule};
+                                 .rule = model::short_name(blame.group) + "/" + blame.rule};
     for (const auto& prefix : blame.sources.cover()) cut.sources.push_back(to_string(prefix));
-    for (const auto& name : blame.names) cut.sources.push_back(name);
+    for (const auto& name : blame.names) cut.sources.push_back(model::short_name(name));
     constexpr std::size_t most_sources = 16;
     if (cut.sources.size() > most_sources) cut.sources.resize(most_sources);
     target.cut.push_back(std::move(cut));
@@ -55,7 +56,7 @@ std::string blame_words(const std::vector<plan::Blame>& blames) {
   if (blames.empty()) return "a rule lets somebody in";
   const auto& first = blames.front();
   return "rule \"" + first.rule + "\" (priority " + std::to_string(first.priority) + ") in \"" +
-         short_name(first.group) + "\" lets in " +
+         model::short_name(first.group) + "\" lets in " +
          (first.names.empty() ? plan::list_prefixes(first.sources.cover())
                               : plan::join(first.names));
 }
@@ -81,9 +82,14 @@ void worsen(plan::TargetState& target, State state, std::string message) {
   target.message = std::move(message);
 }
 
+/// Older readings prove nothing any more.
+bool is_stale(const World& world, const GroupView& view) {
+  return view.error.has_value() || world.clock.now() - view.read_at > reading_counts_for;
+}
+
 void judge_port(const World& world, const model::CloudAccount& account,
-                const model::PolicyPort& port, const model::NetworkPath& way,
-                plan::TargetState& target) {
+                const model::JitPolicy& policy, const model::PolicyPort& port,
+                const model::NetworkPath& way, plan::TargetState& target) {
   const plan::FilterPath path = world.filters(way);
   const std::string where = to_string(way.address) + " port " + to_string(port.range);
   if (path.empty()) {
@@ -99,11 +105,15 @@ void judge_port(const World& world, const model::CloudAccount& account,
                               .application_groups = way.application_groups,
                               .ports = port.range,
                               .protocol = port.protocol};
-  const auto proof = plan::prove_closed(path, inbound, permitted_by(world, port, path));
-  if (proof.closed()) return;
+  const auto proof = plan::prove_closed(path, inbound, permitted_by(world, policy, port, path));
+  const bool all_fresh = std::ranges::all_of(path, [&](const plan::Filter& filter) {
+    const auto view = world.groups.find(model::resource_key(filter.id));
+    return view != world.groups.end() && !is_stale(world, view->second);
+  });
+  if (proof.closed() && all_fresh) return;
   if (!writable) {
     return worsen(target, State::out_of_scope,
-                  "NSG \"" + short_name(path.front().id) +
+                  "NSG \"" + model::short_name(path.front().id) +
                       "\" is in no resource group that the account may write "
                       "(spec.networkResourceGroups)");
   }
@@ -113,17 +123,17 @@ void judge_port(const World& world, const model::CloudAccount& account,
     if (view == world.groups.end() || !view->second.group) {
       const bool failed = view != world.groups.end() && view->second.error;
       return worsen(target, State::locking,
-                    "NSG \"" + short_name(filter.id) + "\" " +
+                    "NSG \"" + model::short_name(filter.id) + "\" " +
                         (failed ? "cannot be read: " + view->second.error->message
                                 : std::string("has not been read yet")));
     }
     if (view->second.error) {
       return worsen(target, State::locking,
-                    "NSG \"" + short_name(filter.id) + "\": " + view->second.error->message);
+                    "NSG \"" + model::short_name(filter.id) + "\": " + view->second.error->message);
     }
     if (view->second.dirty || !view->second.plan.in_sync()) {
       return worsen(target, State::locking,
-                    "the lock in NSG \"" + short_name(filter.id) + "\" is being written");
+                    "the lock in NSG \"" + model::short_name(filter.id) + "\" is being written");
     }
     for (const auto& problem : view->second.plan.problems) {
       if (problem.kind == plan::ProblemKind::no_free_priority ||
@@ -157,7 +167,8 @@ void judge_target(const World& world, const model::CloudAccount& account,
                                     .application_groups = way.application_groups,
                                     .ports = port.range,
                                     .protocol = port.protocol};
-        add_cuts(target, port, plan::what_is_cut(path, inbound, permitted_by(world, port, path)));
+        add_cuts(target, port,
+                 plan::what_is_cut(path, inbound, permitted_by(world, policy, port, path)));
       }
     }
     target.message = target.cut.empty() ? "a lock would cut nobody"
@@ -168,7 +179,7 @@ void judge_target(const World& world, const model::CloudAccount& account,
   target.state = State::locked;
   target.message = "nobody reaches the ports outside a grant, by NSG rules";
   for (const auto& way : target.machine.paths) {
-    for (const auto& port : policy.ports) judge_port(world, account, port, way, target);
+    for (const auto& port : policy.ports) judge_port(world, account, policy, port, way, target);
   }
   if (target.machine.paths.empty()) {
     target.state = State::unresolved;
@@ -184,15 +195,18 @@ void judge_target(const World& world, const model::CloudAccount& account,
 
 const model::JitPolicy* older_claim(const World& world, const model::JitPolicy& policy,
                                     const std::string& machine_id) {
+  const auto id = model::parse_resource_id(machine_id);
+  if (!id) return nullptr;
   for (const auto& [key, other] : world.stores.policies.all()) {
     if (other->meta.uid == policy.meta.uid || other->meta.deleting || !other->enforce) continue;
     if (!model::came_before(other->meta, policy.meta)) continue;
-    const auto view = world.policy_views.find(key);
-    if (view == world.policy_views.end()) continue;
-    const bool has_machine = std::ranges::any_of(view->second.targets, [&](const auto& target) {
-      return model::resource_key(target.machine.id) == model::resource_key(machine_id);
-    });
-    if (!has_machine) continue;
+    // Judged by what it says, not by whether its machines have been read yet.
+    const auto account = world.stores.accounts.find(other->account);
+    if (!account || !model::allows(*account, other->meta.ns, id->resource_group) ||
+        model::ascii_lower(account->subscription) != model::ascii_lower(id->subscription) ||
+        !plan::names_machine(*other, machine_id)) {
+      continue;
+    }
     for (const auto& mine : policy.ports) {
       for (const auto& theirs : other->ports) {
         if (plan::share_port(mine, theirs)) return other.get();

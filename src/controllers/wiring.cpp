@@ -1,7 +1,5 @@
 #include "controllers/wiring.hpp"
 
-#include "base/log.hpp"
-
 namespace portcullis::controllers {
 namespace {
 
@@ -16,31 +14,59 @@ void wake_requests_of(World& world, const model::JitPolicy& policy) {
   }
 }
 
+/// Whether only the status changed: our own write coming back, or somebody's nonsense to repair.
+bool only_status(const model::Meta& before, const model::Meta& after) {
+  return before.uid == after.uid && before.generation == after.generation &&
+         before.deleting == after.deleting && before.finalizers == after.finalizers;
+}
+
+// A status that differs each time it is written must not make a loop.
+constexpr Duration after_status = std::chrono::seconds(1);
+
+void wake_account(World& world, const std::string& name) {
+  world.account_queue.add(name);
+  for (const auto& [key, policy] : world.stores.policies.all()) {
+    if (policy->account != name) continue;
+    world.policy_queue.add(key);
+    wake_requests_of(world, *policy);
+  }
+  // Its bands, scope and freeze are in the plan of each of its groups.
+  for (const auto& [key, group] : world.groups) {
+    const auto* owner = world.account_of(group.id);
+    if (owner != nullptr && owner->meta.name == name) world.mark_group(group.id, Urgency::normal);
+  }
+}
+
 }  // namespace
 
 void wire(World& world) {
-  world.stores.accounts.listen([&world](const std::string& key, const auto&, const auto&) {
-    world.account_queue.add(key);
-    for (const auto& [name, policy] : world.stores.policies.all()) {
-      if (policy->account != key) continue;
-      world.policy_queue.add(name);
-      wake_requests_of(world, *policy);
-    }
-  });
+  world.stores.accounts.listen(
+      [&world](const std::string& key, const auto& before, const auto& after) {
+        if (before && after && only_status(before->meta, after->meta)) {
+          world.account_queue.add_at(key, world.clock.now() + after_status);
+        } else {
+          wake_account(world, key);
+        }
+      });
   world.stores.policies.listen(
       [&world](const std::string& key, const auto& before, const auto& after) {
+        if (before && after && only_status(before->meta, after->meta)) {
+          world.policy_queue.add_at(key, world.clock.now() + after_status);
+          return;
+        }
         world.policy_queue.add(key);
-        // Its own status writes come back as events too; only what is asked for matters to others.
-        const bool same = before && after && before->meta.generation == after->meta.generation &&
-                          before->meta.uid == after->meta.uid &&
-                          before->meta.deleting == after->meta.deleting;
-        if (!same) wake_requests_of(world, after ? *after : *before);
+        wake_requests_of(world, after ? *after : *before);
         if (!after) world.account_queue.add(before->account);
       });
-  world.stores.requests.listen([&world](const std::string& key, const auto&, const auto& after) {
-    const bool ends = !after || after->revoke || after->meta.deleting;
-    world.request_queue.add(key, ends ? Urgency::closing : Urgency::normal);
-  });
+  world.stores.requests.listen(
+      [&world](const std::string& key, const auto& before, const auto& after) {
+        if (before && after && only_status(before->meta, after->meta)) {
+          world.request_queue.add_at(key, world.clock.now() + after_status);
+          return;
+        }
+        const bool ends = !after || after->revoke || after->meta.deleting;
+        world.request_queue.add(key, ends ? Urgency::closing : Urgency::normal);
+      });
   world.stores.verdicts.listen([&world](const std::string&, const auto& before, const auto& after) {
     const auto& verdict = after ? *after : *before;
     world.request_queue.add(verdict.meta.ns + "/" + verdict.request_name);

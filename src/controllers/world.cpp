@@ -33,7 +33,14 @@ World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
       request_queue(the_clock),
       group_queue(the_clock),
       provider_of_(std::move(providers)) {
+  stores.accounts.listen([this](const std::string& key, const auto&, const auto& after) {
+    if (after) remembered_accounts[key] = after;
+  });
   stores.verdicts.listen([this](const std::string& key, const auto& before, const auto& after) {
+    if (before && !after) {
+      touched.erase(before->meta.uid);
+      proven_closed.erase(before->meta.uid);
+    }
     if (before) verdicts_about[before->meta.ns + "/" + before->request_name].erase(key);
     if (after) verdicts_about[after->meta.ns + "/" + after->request_name].insert(key);
   });
@@ -47,7 +54,13 @@ const model::CloudAccount* World::account_of(std::string_view resource_id) const
     if (model::ascii_lower(account->subscription) != model::ascii_lower(id->subscription)) continue;
     if (owner == nullptr || model::came_before(account->meta, owner->meta)) owner = account.get();
   }
-  return owner;
+  if (owner != nullptr) return owner;
+  for (const auto& [name, account] : remembered_accounts) {
+    if (model::ascii_lower(account->subscription) == model::ascii_lower(id->subscription)) {
+      return account.get();
+    }
+  }
+  return nullptr;
 }
 
 Task<Result<Done>> World::refresh_machine(std::string account, std::string id, Duration max_age) {
@@ -65,8 +78,11 @@ Task<Result<Done>> World::refresh_machine(std::string account, std::string id, D
   MachineView& view = machines[key];
   if (!read) {
     view.error = read.error();
+    if (read.error().kind == Error::Kind::not_found) note_missing(id, view);
     co_return fail(read.error());
   }
+  view.missing_since.reset();
+  view.gone = false;
   const auto before = groups_before(id);
   const bool changed = !view.machine || *view.machine != *read;
   view.machine = std::move(*read);
@@ -81,12 +97,28 @@ Task<Result<Done>> World::refresh_machine(std::string account, std::string id, D
   co_return Done{};
 }
 
+/// One 404 may be a moment of the cloud's; a second one, later, is believed.
+void World::note_missing(const std::string& id, MachineView& view) {
+  if (!view.missing_since) view.missing_since = clock.now();
+  if (view.gone || clock.now() - *view.missing_since < missing_believed_after) return;
+  for (const auto& group : groups_before(id))
+    mark_group(group, runtime::Workqueue::Urgency::closing);
+  view.gone = true;
+  view.machine.reset();
+}
+
 void World::mark_group(const std::string& id, runtime::Workqueue::Urgency urgency) {
   const std::string key = model::resource_key(id);
   GroupView& view = groups[key];
   if (view.id.empty()) view.id = id;
   view.dirty = true;
   group_queue.add(key, urgency);
+}
+
+void World::wake_group(const std::string& id, const model::AccessVerdict& verdict,
+                       runtime::Workqueue::Urgency urgency) {
+  if (!groups[model::resource_key(id)].woken_by.emplace(verdict.meta.uid, urgency).second) return;
+  mark_group(id, urgency);
 }
 
 void World::group_changed(const std::string& key) {
@@ -140,13 +172,15 @@ plan::Surroundings World::surroundings(const model::AccessVerdict& verdict) cons
   if (around.policy != nullptr) {
     around.account = stores.accounts.find(around.policy->account).get();
     around.account_readable = !stores.accounts.poisoned().contains(around.policy->account);
-  } else {
-    around.account_readable = false;
+  } else if (!verdict.targets.empty()) {
+    around.account = account_of(verdict.targets.front().resource_id);
+    around.account_readable = around.account != nullptr;
   }
   return around;
 }
 
 bool World::is_live(const model::AccessVerdict& verdict) const {
+  if (verdict.start_at && !cleared.contains(verdict.meta.uid)) return false;
   return plan::counts(verdict, operator_name) &&
          plan::is_live(verdict, surroundings(verdict), clock.now());
 }
@@ -169,7 +203,7 @@ bool World::grants_resolved(const std::string& account) const {
       const auto* owner = account_of(target.resource_id);
       if (owner == nullptr || owner->meta.name != account) return true;
       const auto view = machines.find(model::resource_key(target.resource_id));
-      return view != machines.end() && view->second.machine.has_value();
+      return view != machines.end() && (view->second.machine.has_value() || view->second.gone);
     });
   });
 }

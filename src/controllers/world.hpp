@@ -46,6 +46,8 @@ struct MachineView {
   std::optional<model::VirtualMachine> machine{};
   TimePoint read_at{};
   std::optional<Error> error{};
+  std::optional<TimePoint> missing_since{};  ///< first 404 in a row
+  bool gone = false;                         ///< 404 on its id twice, at least 5 s apart
 };
 
 /// A group as last read, and what was found to be done about it then.
@@ -53,11 +55,15 @@ struct GroupView {
   std::string id;  ///< as the cloud spells it
   std::optional<model::SecurityGroup> group{};
   TimePoint read_at{};
-  plan::RulePlan plan{};         ///< computed on this reading: empty changes mean in sync
-  std::optional<Error> error{};  ///< of the last pass, if it failed
-  bool dirty = false;            ///< what is wanted of it may have changed since the reading
-  bool gone = false;             ///< 404, seen twice
-  bool passed = false;           ///< a whole pass has been made since the start
+  plan::RulePlan plan{};               ///< computed on this reading: empty changes mean in sync
+  std::set<std::string> considered{};  ///< uids of the grants that the plan knew of
+  /// Grants that woke the group since its last good reading, by verdict uid.
+  std::set<std::pair<std::string, runtime::Workqueue::Urgency>> woken_by{};
+  std::optional<TimePoint> missing_since{};  ///< first 404 of a reading, in a row
+  std::optional<Error> error{};              ///< of the last pass, if it failed
+  bool dirty = false;   ///< what is wanted of it may have changed since the reading
+  bool gone = false;    ///< 404, seen twice
+  bool passed = false;  ///< a whole pass has been made since the start
 };
 
 /// A policy's machines as its last pass found them.
@@ -95,11 +101,20 @@ class World {
   const std::string instance;
   std::string operator_name{};  ///< our user name, as the API server says it
   Stores stores;
+  /// Accounts as last understood, also those that went or cannot be read any more: by them what is
+  /// open is still closed, and nothing else is done.
+  std::map<std::string, std::shared_ptr<const model::CloudAccount>> remembered_accounts{};
   std::map<std::string, MachineView> machines{};     ///< by resource_key
   std::map<std::string, GroupView> groups{};         ///< by resource_key
   std::map<std::string, PolicyView> policy_views{};  ///< by namespace/name
   std::map<std::string, AccountView> account_views{};
   GuardView guard{};
+  /// Grants that are over and were proven closed since the start, by verdict uid: nothing of ours
+  /// opens for them again, so later readings need not prove it anew.
+  std::set<std::string> proven_closed{};
+  /// Scheduled grants whose requester the authorizer still let when their time came, by verdict
+  /// uid.
+  std::set<std::string> cleared{};
   /// Groups that a grant had rules in, by verdict uid: where its closing has to be proven.
   std::map<std::string, std::set<std::string>> touched{};
   /// Keys of the verdicts about requests of that key ("namespace/name"), present and past ones.
@@ -123,6 +138,11 @@ class World {
 
   void mark_group(const std::string& id, runtime::Workqueue::Urgency urgency);
 
+  /// Marks it for a grant, once until it is read: each failed reading wakes the grants, and were
+  /// they to wake the group in turn, it would be asked for without pause.
+  void wake_group(const std::string& id, const model::AccessVerdict& verdict,
+                  runtime::Workqueue::Urgency urgency);
+
   /// Wakes the policies and requests whose judgement rests on this group.
   void group_changed(const std::string& key);
 
@@ -142,8 +162,13 @@ class World {
   bool grants_resolved(const std::string& account) const;
 
  private:
+  void note_missing(const std::string& id, MachineView& view);
+
   ProviderOf provider_of_;
 };
+
+/// One 404 is not believed; a second one this much later is.
+inline constexpr Duration missing_believed_after = std::chrono::seconds(5);
 
 /// Ids of the groups on one way, in the order of passing.
 std::vector<std::string> group_ids(const model::NetworkPath& path);

@@ -23,9 +23,9 @@ struct Prefix {
   bool is_single() const { return length == (family == Family::ipv4 ? 32 : 128); }
 };
 
-/// "203.0.113.0/24", "2001:db8::/32", or a bare address (a prefix of full length). Strict: no leading
-/// zeros, zones, masks, spaces, IPv4-mapped IPv6, or bits beyond the length. Any letter case and any
-/// valid compression of IPv6 is read.
+/// "203.0.113.0/24", "2001:db8::/32", or a bare address (a prefix of full length). Strict: no
+/// leading zeros, zones, masks, spaces, IPv4-mapped IPv6, or bits beyond the length. Any letter
+/// case and any valid compression of IPv6 is read.
 std::optional<Prefix> parse_prefix(std::string_view text);
 
 /// Always with its length: "203.0.113.7/32"; IPv6 in RFC 5952 form.
@@ -36,8 +36,8 @@ bool contains(const Prefix& outer, const Prefix& inner);
 
 bool overlap(const Prefix& a, const Prefix& b);
 
-/// A set of addresses of both families, exact: unions, differences and comparisons are of addresses,
-/// not of texts. Equal sets compare equal however they were made.
+/// A set of addresses of both families, exact: unions, differences and comparisons are of
+/// addresses, not of texts. Equal sets compare equal however they were made.
 class PrefixSet {
  public:
   using Bytes = std::array<std::uint8_t, 16>;

@@ -61,6 +61,11 @@ std::string to_string(const ResourceId& id) {
 
 std::string resource_key(std::string_view id) { return ascii_lower(id); }
 
+std::string short_name(std::string_view id) {
+  const auto parsed = parse_resource_id(id);
+  return parsed ? parsed->name : std::string(id);
+}
+
 std::string virtual_machine_id(std::string_view subscription, std::string_view resource_group,
                                std::string_view name) {
   return to_string(ResourceId{.subscription = std::string(subscription),

@@ -11,10 +11,10 @@ namespace portcullis::model {
 struct ResourceId {
   std::string subscription;
   std::string resource_group;
-  std::string provider;       ///< "Microsoft.Network"
-  std::string type;           ///< "networkSecurityGroups"
+  std::string provider;  ///< "Microsoft.Network"
+  std::string type;      ///< "networkSecurityGroups"
   std::string name;
-  std::string child_type{};   ///< "subnets", or empty
+  std::string child_type{};  ///< "subnets", or empty
   std::string child_name{};
 };
 
@@ -26,6 +26,9 @@ std::string to_string(const ResourceId& id);
 
 /// Lower case: equal exactly for ids of the same resource.
 std::string resource_key(std::string_view id);
+
+/// The resource's own name, for sentences; the text itself where it is no id.
+std::string short_name(std::string_view id);
 
 std::string virtual_machine_id(std::string_view subscription, std::string_view resource_group,
                                std::string_view name);

@@ -11,8 +11,8 @@ namespace portcullis::model {
 enum class Access : std::uint8_t { allow, deny };
 enum class Direction : std::uint8_t { inbound, outbound };
 
-/// `any` is all protocols. What a rule may match besides TCP and UDP is kept apart only as far as the
-/// evaluator needs it: neither opens a TCP or UDP port.
+/// `any` is all protocols. What a rule may match besides TCP and UDP is kept apart only as far as
+/// the evaluator needs it: neither opens a TCP or UDP port.
 enum class Protocol : std::uint8_t { any, tcp, udp, icmp, esp, ah };
 
 struct PortRange {
@@ -26,11 +26,11 @@ struct PortRange {
 
 /// One side of a rule. All members together are a union.
 struct Endpoint {
-  bool any = false;                  ///< "*"
-  std::vector<Prefix> prefixes{};    ///< sorted
-  std::vector<std::string> tags{};   ///< service tags as the cloud writes them: "Internet"
-  std::vector<std::string> groups{}; ///< ids of application security groups, lower case
-  std::vector<std::string> unread{}; ///< text that is none of these: nothing is proven about it
+  bool any = false;                   ///< "*"
+  std::vector<Prefix> prefixes{};     ///< sorted
+  std::vector<std::string> tags{};    ///< service tags as the cloud writes them: "Internet"
+  std::vector<std::string> groups{};  ///< ids of application security groups, lower case
+  std::vector<std::string> unread{};  ///< text that is none of these: nothing is proven about it
 
   bool operator==(const Endpoint&) const = default;
 };
@@ -65,7 +65,7 @@ struct SecurityGroup {
 };
 
 const char* to_string(Access access);
-const char* to_string(Protocol protocol);  ///< "Any", "TCP", "UDP", …
+const char* to_string(Protocol protocol);       ///< "Any", "TCP", "UDP", …
 std::string to_string(const PortRange& range);  ///< "22" or "8000-8010"
 
 }  // namespace portcullis::model

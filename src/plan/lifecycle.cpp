@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/resource_id.hpp"
 #include "plan/decision.hpp"
 #include "plan/reasons.hpp"
 
@@ -61,6 +62,13 @@ std::optional<model::AccessVerdict::End> ends_early(const model::AccessVerdict& 
       return end(reason::namespace_not_allowed, "",
                  "account \"" + account->meta.name + "\" no longer serves namespace \"" +
                      verdict.meta.ns + "\"");
+    }
+    for (const auto& target : verdict.targets) {
+      const auto id = model::parse_resource_id(target.resource_id);
+      if (id && model::allows(*account, verdict.meta.ns, id->resource_group)) continue;
+      return end(reason::namespace_not_allowed, "",
+                 "account \"" + account->meta.name + "\" no longer gives machine " +
+                     target.resource_id + " to namespace \"" + verdict.meta.ns + "\"");
     }
   }
   return std::nullopt;

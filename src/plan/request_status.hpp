@@ -12,7 +12,9 @@ namespace portcullis::plan {
 
 /// What the last reads of the cloud prove about one grant.
 struct Evidence {
-  bool open = false;     ///< all that was granted is proven open
+  bool open = false;  ///< all that was granted is proven open
+  /// False: too little has been read yet to say anything about the end.
+  bool judged = true;
   bool closed = false;   ///< nothing of ours lets anybody in for it, read after its end
   std::string reason{};  ///< why neither, yet
   std::string message{};

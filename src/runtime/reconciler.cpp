@@ -50,8 +50,10 @@ Duration Controller::retry_wait(const std::string& key, const Error& error) {
   if (error.retry_after)
     return std::clamp<Duration>(*error.retry_after, Duration(100), std::chrono::minutes(1));
   // A conflict means that the cache will catch up in a moment; it is no failure to back off from.
-  if (error.kind == Error::Kind::conflict) return Duration(50);
   const int failures = std::min(failures_[key]++, 16);
+  if (error.kind == Error::Kind::conflict) {
+    return std::min<Duration>(std::chrono::seconds(5), Duration(50) * (1 << std::min(failures, 7)));
+  }
   const Duration wait = std::min(options_.last_retry, options_.first_retry * (1 << failures));
   return wait +
          Duration(static_cast<Duration::rep>(

@@ -136,14 +136,18 @@ struct Fixture {
   }
 
   json live_verdict;  ///< what the API server says when asked
-  Result<net::Response> serve(const net::Request&) const {
-    if (live_verdict.is_null()) {
+  json live_request;
+  Result<net::Response> serve(const net::Request& asked) const {
+    const bool about_request = asked.target.find("/accessrequests/") != std::string::npos;
+    const json& object = about_request ? live_request : live_verdict;
+    if (object.is_null()) {
       return net::Response{.status = 404, .body = R"({"kind":"Status","reason":"NotFound"})"};
     }
-    return net::Response{.status = 200, .body = live_verdict.dump()};
+    return net::Response{.status = 200, .body = object.dump()};
   }
 
   void grant() {
+    live_request = request();
     live_verdict = verdict();
     put(world.stores.verdicts, live_verdict);
   }
@@ -215,8 +219,20 @@ TEST_CASE_METHOD(Fixture, "before packets are let in the API server itself is as
   }
   SECTION("another verdict has its name") { live_verdict["metadata"]["uid"] = "other"; }
   SECTION("somebody else wrote it") { live_verdict["spec"]["by"] = "mallory"; }
+  SECTION("the request is gone") { live_request = nullptr; }
+  SECTION("the request was made anew") { live_request["metadata"]["uid"] = "other"; }
+  SECTION("the request was given back") { live_request["spec"]["revoke"] = true; }
   cloud.writes.clear();
   CHECK_FALSE(pass());
+  CHECK(cloud.writes.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "with half a minute left nothing is opened any more", "[controllers]") {
+  REQUIRE(pass());
+  grant();
+  clock.advance(10min - 20s);
+  cloud.writes.clear();
+  REQUIRE(pass());
   CHECK(cloud.writes.empty());
 }
 
@@ -274,7 +290,9 @@ TEST_CASE_METHOD(Fixture, "a group is gone only when two readings say so", "[con
   const auto first = pass();
   REQUIRE_FALSE(first);
   CHECK((first.error().retry_after == Duration(5s)));
+  CHECK_FALSE(pass());
   CHECK_FALSE(world.groups[key].gone);
+  clock.advance(5s);
   CHECK(pass());
   CHECK(world.groups[key].gone);
 }
