@@ -31,8 +31,7 @@ Bytes to_bytes(Number number, Family family) {
 Number mask(int bits) { return bits == 128 ? ~Number{0} : (Number{1} << bits) - 1; }
 
 bool touches(const Bytes& last, const Bytes& first, Family family) {
-  const Number end = to_number(last, family);
-  return end != mask(width_of(family)) && end + 1 == to_number(first, family);
+  return to_number(last, family) + 1 == to_number(first, family);
 }
 
 Bytes next(const Bytes& bytes, Family family) {

@@ -176,6 +176,8 @@ class Writer {
 
   void widen(const Proposal& proposal, std::string reason) {
     if (!may_open_ && proposal.mark.kind == RuleKind::open) return;
+    // What may belong to a grant not resolved yet is left, not furthered.
+    if (proposal.mark.kind == RuleKind::open && proposal.grants.empty()) return;
     put(proposal, class_of(proposal.mark.kind), *proposal.target, std::move(reason));
   }
 

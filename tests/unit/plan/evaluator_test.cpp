@@ -230,6 +230,14 @@ TEST_CASE("A grant is open only if every group lets all of its sources through")
     CHECK(proof.verdict == Open::unproven);
     CHECK(proof.blames.at(0).rule == "geo");
   }
+  SECTION("so does a rule above it that cannot be read, whatever it seems to do") {
+    auto unknown = make_rule("new", 100, Access::allow, from({"192.0.2.9"}), anywhere());
+    unknown.readable = false;
+    const auto doubtful = group_of({lock(), open, unknown});
+    const auto proof = prove_open(through(doubtful), ssh, sources);
+    CHECK(proof.verdict == Open::unproven);
+    CHECK(proof.blames.at(0).rule == "new");
+  }
   SECTION("a group that could not be read leaves it unproven") {
     const FilterPath path{{.id = "nsg", .group = &group}, {.id = "unread"}};
     CHECK(prove_open(path, ssh, sources).verdict == Open::unproven);

@@ -256,6 +256,22 @@ TEST_CASE("Rules that somebody moved past each other are sorted with the fewest 
   CHECK(plan_rules(desired, group, noon).in_sync());
 }
 
+TEST_CASE("A lock for which only places above an exception are free is not written") {
+  auto desired = desire();
+  desired.bands.locks = {.from = 280, .to = 282};
+  desired.keeps = {keep_of(owner_a, {"10.0.0.4"}, {"10.0.9.0/28"})};
+  auto group =
+      group_of({make_rule("corp", 280, model::Access::deny, from({"192.0.2.1"}), anywhere()),
+                make_rule("corp2", 282, model::Access::deny, from({"192.0.2.2"}), anywhere())});
+  desired.locks = {lock_of(owner_a, {"10.0.0.4"})};
+  REQUIRE(apply(group, plan_rules(desired, group, noon)) == "");
+  std::erase_if(group.rules, [](const auto& rule) { return rule.name == "corp"; });
+  const auto plan = plan_rules(desired, group, noon);
+  CHECK(plan.in_sync());
+  REQUIRE(find(plan, ProblemKind::no_free_priority) != nullptr);
+  CHECK(find(plan, ProblemKind::no_free_priority)->owner == owner_a);
+}
+
 TEST_CASE("New bands move the rules into them") {
   auto desired = one_lock();
   desired.keeps = {keep_of(owner_a, {"10.0.0.4"}, {"10.0.9.0/28"})};

@@ -211,6 +211,43 @@ TEST_CASE("A rule that somebody narrowed, denied or moved is put right") {
   CHECK(plan_rules(desired, group, noon).in_sync());
 }
 
+TEST_CASE("A rule that is narrowed while opening is not allowed stays where it is") {
+  auto desired = desire();
+  desired.opens = {open_of("g1", {"203.0.113.7"}, at("12:45:00"))};
+  auto group = opened(desired);
+  group.rules.at(0).priority = 500;
+  group.rules.at(0).source = from({"203.0.113.7", "203.0.113.99"});
+  desired.may_open = false;
+  const auto plan = plan_rules(desired, group, noon);
+  REQUIRE(classes(plan) == Texts{"put close"});
+  CHECK(plan.changes[0].rule.priority == 500);
+  desired.may_open = true;
+  const auto moving = plan_rules(desired, group, noon);
+  REQUIRE(classes(moving) == Texts{"put close"});
+  CHECK(moving.changes[0].rule.priority == 130);
+}
+
+TEST_CASE("What may be an unresolved grant's is not moved to where it takes effect") {
+  auto desired = desire();
+  desired.opens = {open_of("g1", {"203.0.113.7"}, at("12:45:00"))};
+  auto group = opened(desired);
+  group.rules.at(0).priority = 500;
+  desired.opens.clear();
+  desired.everything_known = false;
+  CHECK(plan_rules(desired, group, noon).in_sync());
+}
+
+TEST_CASE("Two rules at one priority, should a cloud ever show that, end at two") {
+  auto desired = desire();
+  desired.opens = {open_of("g1", {"203.0.113.7"}, at("12:45:00"))};
+  auto group = opened(desired);
+  group.rules.push_back(
+      make_rule("corp", 130, model::Access::deny, from({"192.0.2.1"}), anywhere()));
+  const auto plan = plan_rules(desired, group, noon);
+  REQUIRE(classes(plan) == Texts{"put open"});
+  CHECK(plan.changes[0].rule.priority == 131);
+}
+
 TEST_CASE("A rule that the cloud spells in another way is left alone") {
   auto desired = desire();
   desired.opens = {open_of("g1", {"203.0.113.0/28"}, at("12:45:00"))};
