@@ -85,11 +85,11 @@ inline constexpr Duration least_life_to_open{30'000};
 /// Compares what is wanted of a group with what a read of it showed.
 ///
 /// Pure. Equal inputs give equal plans, whatever their order. No change ever names a rule that is
-/// not ours by name and mark. Every put stays inside its band at a priority that nobody has, and
-/// the group within the cloud's limits, after each single change. Carried out completely and read
-/// back, the next plan at the same time is empty, except where a removal was left for a later pass.
-/// Carried out in part, nobody gets in who did not before and whom no live grant and no keep lets
-/// in.
+/// not ours by name and mark. Every put stands in its band, or where the rule stood before; at a
+/// priority that nobody has; and the group stays within the cloud's limits after each single
+/// change. Carried out completely and read back, the next plan at the same time is empty, unless a
+/// closing made room for what had a problem. Carried out in part, up to the first unlock, nobody
+/// gets in who did not before and whom no live grant and no keep lets in.
 ///
 /// - locks and keeps: see `LockWant`, `KeepWant`, `ReleaseEvidence`. Without evidence a lock only
 ///   gains addresses. A lock of an unknown owner stays, and so does its keep unless it was widened.
