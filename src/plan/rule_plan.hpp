@@ -93,8 +93,7 @@ inline constexpr Duration least_life_to_open{30'000};
 ///
 /// - locks and keeps: see `LockWant`, `KeepWant`, `ReleaseEvidence`. Without evidence a lock only
 ///   gains addresses. A lock of an unknown owner stays, and so does its keep unless it was widened.
-/// - opens: one rule a slot (destination set, ports, protocol, family, end rounded up to the
-/// minute).
+/// - opens: one rule a slot (destination set, ports, protocol, family, end rounded up to a minute).
 ///   Its sources are the minimal cover of its live grants'; its `until` is their latest exact end.
 ///   A grant whose sources and destinations share no family gets no rule.
 /// - an expired open rule goes always, an altered one (which its name gives away) is corrected or
