@@ -264,6 +264,20 @@ model::AccessRequest read_request(const Reader& object) {
   return request;
 }
 
+model::AccessDecision read_decision(const Reader& object) {
+  model::AccessDecision decision;
+  decision.meta = read_meta(object);
+  const Reader spec = object.object("spec");
+  const Reader request = spec.object("requestRef");
+  decision.request_name = request.text("name");
+  decision.request_uid = request.text("uid");
+  decision.policy_name = spec.text("policyName");
+  decision.decision = spec.text("decision");
+  decision.reason = spec.text_or("reason", "");
+  if (const auto author = spec.object_if("author")) decision.author = read_identity(*author);
+  return decision;
+}
+
 model::AccessVerdict read_verdict(const Reader& object) {
   model::AccessVerdict verdict;
   verdict.meta = read_meta(object);
@@ -319,6 +333,10 @@ Result<model::AccessRequest> decode_request(simdjson::dom::element object) {
 
 Result<model::AccessVerdict> decode_verdict(simdjson::dom::element object) {
   return guarded(object, read_verdict);
+}
+
+Result<model::AccessDecision> decode_decision(simdjson::dom::element object) {
+  return guarded(object, read_decision);
 }
 
 std::string key_of(simdjson::dom::element object) {

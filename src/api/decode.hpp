@@ -16,6 +16,7 @@ Result<model::CloudAccount> decode_account(simdjson::dom::element object);
 Result<model::JitPolicy> decode_policy(simdjson::dom::element object);
 Result<model::AccessRequest> decode_request(simdjson::dom::element object);
 Result<model::AccessVerdict> decode_verdict(simdjson::dom::element object);
+Result<model::AccessDecision> decode_decision(simdjson::dom::element object);
 
 /// "namespace/name", or "name".
 std::string key_of(simdjson::dom::element object);

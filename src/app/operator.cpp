@@ -149,10 +149,10 @@ class Operator {
   }
 
   int complain_of_refusal(const Error& error) const {
-    return complain(exit_code::refused, {.kind = error.kind,
-                                         .message = net::to_string(connection_.config.origin) +
-                                                    " does not accept our credential: " +
-                                                    error.message});
+    return complain(exit_code::refused,
+                    {.kind = error.kind,
+                     .message = net::to_string(connection_.config.origin) +
+                                " does not accept our credential: " + error.message});
   }
 
   /// What was left undone without the lease is looked at again.
@@ -181,10 +181,12 @@ class Operator {
     world_->stores.accounts.when_synced(synced);
     world_->stores.policies.when_synced(synced);
     world_->stores.requests.when_synced(synced);
+    world_->stores.decisions.when_synced(synced);
     world_->stores.verdicts.when_synced(synced);
     add_reflector(controllers::accounts, world_->stores.accounts);
     add_reflector(controllers::policies, world_->stores.policies);
     add_reflector(controllers::requests, world_->stores.requests);
+    add_reflector(controllers::decisions, world_->stores.decisions);
     add_reflector(controllers::verdicts, world_->stores.verdicts);
     spawn(send_events());
     guard_ = std::make_unique<controllers::AdmissionGuard>(*world_, client, options_.ns);

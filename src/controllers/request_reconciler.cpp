@@ -149,6 +149,11 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
                       .account = account.get(),
                       .now = world_.clock.now()};
   if (policy) the_case.usage = usage_of(*request, *policy);
+  std::set<std::string> deniers;
+  for (const auto& said : world_.said_about(request->meta.uid, request->policy)) {
+    if (said->decision == "Deny") deniers.insert(said->author.username);
+  }
+  the_case.denied_by.assign(deniers.begin(), deniers.end());
   if (policy && view != world_.policy_views.end() && view->second.uid == policy->meta.uid &&
       view->second.generation == policy->meta.generation) {
     the_case.targets = view->second.targets;

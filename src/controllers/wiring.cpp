@@ -67,6 +67,11 @@ void wire(World& world) {
         const bool ends = !after || after->revoke || after->meta.deleting;
         world.request_queue.add(key, ends ? Urgency::closing : Urgency::normal);
       });
+  world.stores.decisions.listen(
+      [&world](const std::string&, const auto& before, const auto& after) {
+        const auto& said = after ? *after : *before;
+        world.request_queue.add(said.meta.ns + "/" + said.request_name, Urgency::closing);
+      });
   world.stores.verdicts.listen([&world](const std::string&, const auto& before, const auto& after) {
     const auto& verdict = after ? *after : *before;
     world.request_queue.add(verdict.meta.ns + "/" + verdict.request_name);

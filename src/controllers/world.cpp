@@ -23,6 +23,7 @@ Stores::Stores()
     : accounts(make_store<model::CloudAccount>("CloudAccount", api::decode_account)),
       policies(make_store<model::JitPolicy>("JitPolicy", api::decode_policy)),
       requests(make_store<model::AccessRequest>("AccessRequest", api::decode_request)),
+      decisions(make_store<model::AccessDecision>("AccessDecision", api::decode_decision)),
       verdicts(make_store<model::AccessVerdict>("AccessVerdict", api::decode_verdict)) {}
 
 World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
@@ -35,6 +36,10 @@ World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
       provider_of_(std::move(providers)) {
   stores.accounts.listen([this](const std::string& key, const auto&, const auto& after) {
     if (after) remembered_accounts[key] = after;
+  });
+  stores.decisions.listen([this](const std::string& key, const auto& before, const auto& after) {
+    if (before) decisions_about[before->request_uid].erase(key);
+    if (after) decisions_about[after->request_uid].insert(key);
   });
   stores.verdicts.listen([this](const std::string& key, const auto& before, const auto& after) {
     if (before && !after) {
@@ -163,6 +168,23 @@ plan::FilterPath World::filters(const model::NetworkPath& path) const {
   return out;
 }
 
+std::vector<std::shared_ptr<const model::AccessDecision>> World::said_about(
+    const std::string& request_uid, const std::string& policy) const {
+  std::vector<std::shared_ptr<const model::AccessDecision>> said;
+  const auto keys = decisions_about.find(request_uid);
+  if (keys == decisions_about.end()) return said;
+  for (const std::string& key : keys->second) {
+    auto decision = stores.decisions.find(key);
+    // Admission checked the verb on the policy that the decision names: it must be the request's.
+    if (decision && decision->policy_name == policy && !decision->author.username.empty()) {
+      said.push_back(std::move(decision));
+    }
+  }
+  std::ranges::sort(
+      said, [](const auto& a, const auto& b) { return model::came_before(a->meta, b->meta); });
+  return said;
+}
+
 plan::Surroundings World::surroundings(const model::AccessVerdict& verdict) const {
   const std::string policy_key = verdict.meta.ns + "/" + verdict.policy_name;
   plan::Surroundings around;
@@ -175,6 +197,12 @@ plan::Surroundings World::surroundings(const model::AccessVerdict& verdict) cons
   } else if (!verdict.targets.empty()) {
     around.account = account_of(verdict.targets.front().resource_id);
     around.account_readable = around.account != nullptr;
+  }
+  for (const auto& said : said_about(verdict.request_uid, verdict.policy_name)) {
+    if (said->decision == "Revoke" && around.revoked_by.empty()) {
+      around.revoked_by = said->author.username;
+      around.revoked_why = said->reason;
+    }
   }
   return around;
 }

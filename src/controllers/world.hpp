@@ -29,10 +29,12 @@ struct Stores {
   kube::Store<model::CloudAccount> accounts;
   kube::Store<model::JitPolicy> policies;
   kube::Store<model::AccessRequest> requests;
+  kube::Store<model::AccessDecision> decisions;
   kube::Store<model::AccessVerdict> verdicts;
 
   bool synced() const {
-    return accounts.synced() && policies.synced() && requests.synced() && verdicts.synced();
+    return accounts.synced() && policies.synced() && requests.synced() && decisions.synced() &&
+           verdicts.synced();
   }
   /// An object that cannot be read may be one that wants a rule.
   bool all_readable() const {
@@ -119,6 +121,8 @@ class World {
   std::map<std::string, std::set<std::string>> touched{};
   /// Keys of the verdicts about requests of that key ("namespace/name"), present and past ones.
   std::map<std::string, std::set<std::string>> verdicts_about{};
+  /// Keys of the decisions about a request, by its uid.
+  std::map<std::string, std::set<std::string>> decisions_about{};
 
   runtime::Workqueue account_queue;
   runtime::Workqueue policy_queue;
@@ -151,6 +155,10 @@ class World {
 
   /// The groups of one way, as last read.
   plan::FilterPath filters(const model::NetworkPath& path) const;
+
+  /// What people said about a request under this policy, oldest first.
+  std::vector<std::shared_ptr<const model::AccessDecision>> said_about(
+      const std::string& request_uid, const std::string& policy) const;
 
   plan::Surroundings surroundings(const model::AccessVerdict& verdict) const;
   bool is_live(const model::AccessVerdict& verdict) const;

@@ -44,6 +44,17 @@ struct AccessRequest {
   SeenStatus status{};
 };
 
+/// What somebody else said about a request. Stamped like a request, and never changed.
+struct AccessDecision {
+  Meta meta;
+  std::string request_name;
+  std::string request_uid;
+  std::string policy_name;
+  std::string decision;  ///< Approve, Deny, Revoke or Acknowledge
+  std::string reason{};
+  Identity author{};
+};
+
 /// What the operator decided, once and for all.
 struct AccessVerdict {
   struct Target {

@@ -242,6 +242,11 @@ Finding on_paper_only(const Case& c) {
                     (c.policy->enforce ? " (planOnly)" : " (the policy is in Audit)"));
 }
 
+Finding nobody_denies(const Case& c) {
+  if (static_cast<int>(c.denied_by.size()) < std::max(c.policy->approval.denials, 1)) return {};
+  return refuse(reason::denied_by_people, "denied by " + join(c.denied_by));
+}
+
 Finding people_approve(const Case& c) {
   if (c.policy->approval.required == 0) return {};
   std::string message = "waits for " + std::to_string(c.policy->approval.required) + " approval(s)";
@@ -302,8 +307,8 @@ Decision decide(const Case& the_case) {
       requester_is_accepted, form_is_supported,   targets_are_named,
       ports_are_in_policy,   sources_are_allowed, duration_is_allowed,
       reason_is_given,       start_is_near,       within_limits,
-      on_paper_only,         people_approve,      targets_are_locked,
-      addresses_fit,
+      nobody_denies,         on_paper_only,       people_approve,
+      targets_are_locked,    addresses_fit,
   };
   for (const auto check : checks) {
     if (auto finding = check(the_case)) {

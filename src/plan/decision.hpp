@@ -28,6 +28,7 @@ struct Case {
   std::span<const TargetState> targets{};  ///< of the policy
   bool targets_current = false;  ///< they were looked at under the policy's current generation
   Usage usage{};
+  std::vector<std::string> denied_by{};  ///< who filed a Deny, each once
   TimePoint now{};
 };
 

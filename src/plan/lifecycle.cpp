@@ -37,6 +37,11 @@ std::optional<model::AccessVerdict::End> ends_early(const model::AccessVerdict& 
   if (request->revoke) {
     return end(reason::returned, "", "given back (spec.revoke)");
   }
+  if (!around.revoked_by.empty()) {
+    return end(reason::revoked, around.revoked_by,
+               "revoked by \"" + around.revoked_by + "\"" +
+                   (around.revoked_why.empty() ? "" : ": " + around.revoked_why));
+  }
   if (around.policy_readable) {
     const auto* policy = around.policy;
     if (policy == nullptr || policy->meta.uid != verdict.policy_uid || policy->meta.deleting) {

@@ -23,6 +23,8 @@ struct Surroundings {
   const model::AccessRequest* request = nullptr;
   const model::JitPolicy* policy = nullptr;
   const model::CloudAccount* account = nullptr;
+  std::string revoked_by{};  ///< who filed a Revoke decision; empty: nobody
+  std::string revoked_why{};
   bool policy_readable = true;  ///< false: there, but not understood; it then ends nothing
   bool account_readable = true;
 };

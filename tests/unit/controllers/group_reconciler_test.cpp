@@ -60,6 +60,8 @@ struct Fixture {
     put(world.stores.accounts, account());
     put(world.stores.policies, policy());
     put(world.stores.requests, request());
+    world.stores.decisions.begin_replace();
+    world.stores.decisions.end_replace();
     world.stores.verdicts.begin_replace();
     world.stores.verdicts.end_replace();
     world.account_views["prod"].listed = true;

@@ -22,6 +22,7 @@ struct Scene {
   bool has_account = true;
   bool targets_current = true;
   Usage usage{};
+  std::vector<std::string> denied_by{};
   TimePoint now = t0 + 1s;
 
   Scene() {
@@ -66,6 +67,7 @@ struct Scene {
                          .targets = targets,
                          .targets_current = targets_current,
                          .usage = usage,
+                         .denied_by = denied_by,
                          .now = now});
   }
 };
@@ -244,6 +246,11 @@ std::vector<Row> rows() {
        refuse,
        reason::limit_exceeded,
        {"16m", "45m", "1h"}},
+      {"denied by people",
+       [](Scene& s) { s.denied_by = {"bob"}; },
+       refuse,
+       reason::denied_by_people,
+       {"bob"}},
       {"plan only", [](Scene& s) { s.request.plan_only = true; }, refuse, reason::planned, {"45m"}},
       {"audit", [](Scene& s) { s.policy.enforce = false; }, refuse, reason::audit, {"Audit"}},
       {"people have to approve",

@@ -126,6 +126,10 @@ TEST_CASE("whatever a grant stands on ends it when it goes", "[lifecycle]") {
     life.policy.ports[0].max_duration = 5min;
     CHECK(life.end()->reason == reason::policy_changed);
   }
+  SECTION("one of its machines leaves the account's scope") {
+    life.account.access[0].resource_groups = {"db"};
+    CHECK(life.end()->reason == reason::namespace_not_allowed);
+  }
   SECTION("account frozen") {
     life.account.freeze = true;
     CHECK(life.end()->reason == reason::frozen);
@@ -135,6 +139,19 @@ TEST_CASE("whatever a grant stands on ends it when it goes", "[lifecycle]") {
     CHECK(life.end()->reason == reason::namespace_not_allowed);
   }
   CHECK_FALSE(is_live(life.verdict, life.around(), t0 + 1s));
+}
+
+TEST_CASE("a Revoke by somebody else ends a grant, and says who", "[lifecycle]") {
+  const Life life;
+  Surroundings around = life.around();
+  around.revoked_by = "bob";
+  around.revoked_why = "not today";
+  const auto end = ends_early(life.verdict, around, t0 + 1s);
+  REQUIRE(end);
+  CHECK(end->reason == reason::revoked);
+  CHECK(end->by == "bob");
+  CHECK_THAT(end->message, Catch::Contains("bob") && Catch::Contains("not today"));
+  CHECK_FALSE(is_live(life.verdict, around, t0 + 1s));
 }
 
 TEST_CASE("what has ended never opens again", "[lifecycle]") {
