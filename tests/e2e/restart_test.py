@@ -157,7 +157,7 @@ BROKEN: dict[str, tuple[Bad, int, tuple[str, ...]]] = {
         lambda f, w, lab: [f"--kubeconfig={good(w)}", f"--azure-client-secret-file={f / 'secret'}"],
         3, ("--azure-client-secret-file",)),
     "a token that nobody issued": (
-        lambda f, w, lab: [f"--kubeconfig={wrong_token(f, w, lab)}"], 4, ("401",)),
+        lambda f, w, lab: [f"--kubeconfig={wrong_token(f, w, lab)}"], 4, ("Unauthorized", "https://127.0.0.1", "credential")),
 }
 
 

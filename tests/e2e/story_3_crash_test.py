@@ -98,11 +98,16 @@ class Step:
         match = {"method": self.method, "path": f"/networkSecurityGroups/{machine.nsg}{self.path}"}
         return {"match": match, "times": self.times, "action": self.action}
 
-    def kill_there(self, team: Team, machine: Machine, since: int) -> None:
-        """Waits for the call that the fault met, after that many requests, and kills."""
+    def kill_there(self, request: Object, machine: Machine, team: Team, since: int) -> None:
+        """Waits for the call that the fault met, after that many requests, and kills. What is to be done is recorded
+        by then: the verdict, and its end if it was given back."""
+        given_back = request.get()["spec"]["revoke"]
 
         def met() -> bool:
-            return any(entry.get("fault") and entry["method"] == self.method for entry in team.requests(machine)[since:])
+            spec = team.verdict(request).get("spec", {})
+            recorded = bool(spec.get("ended")) if given_back else bool(spec)
+            log = team.requests(machine)[since:]
+            return recorded and any(entry.get("fault") and entry["method"] == self.method for entry in log)
 
         wait_for(met, 15, f"{self.method} of {machine.nsg} met the fault", interval=0.02)
         team.world.operator.kill9()
@@ -132,7 +137,7 @@ def test_killed_while_opening_it_opens_once_and_is_active_with_its_rule(team: Te
     since = len(team.requests(machine))
     team.lab.faults([OPENING_STEPS[step].fault(machine)])
     request = team.request(machine)
-    OPENING_STEPS[step].kill_there(team, machine, since)
+    OPENING_STEPS[step].kill_there(request, machine, team, since)
     verdict = team.verdict(request)
     assert verdict["spec"]["outcome"] == "Granted" and request.state != "Active"
     world.operator.start()
@@ -154,7 +159,7 @@ def test_killed_while_closing_it_closes_and_says_so(team: Team, world: World, st
     since = len(team.requests(machine))
     team.lab.faults([CLOSING_STEPS[step].fault(machine)])
     request.patch({"spec": {"revoke": True}}, user="alice")
-    CLOSING_STEPS[step].kill_there(team, machine, since)
+    CLOSING_STEPS[step].kill_there(request, machine, team, since)
     assert request.state not in FINAL
     world.operator.start()
     request.wait_state("Revoked")
