@@ -98,3 +98,41 @@ def test_a_request_of_the_same_name_is_a_new_one(team: Team) -> None:
     second.wait_state("Active")
     assert team.verdict(second)["metadata"]["name"] != old
     assert len(team.open_rules(machine)) == 1
+
+
+def decide(team: Team, request: Object, policy: str, decision: str) -> None:
+    """Somebody with every right (the cluster's admin) says something about a request of alice's."""
+    team.world.cluster.apply(json.dumps({
+        "apiVersion": "portcullis.dev/v1alpha1",
+        "kind": "AccessDecision",
+        "metadata": {"name": f"{decision.lower()}-{request.name}", "namespace": team.namespace},
+        "spec": {
+            "requestRef": {"name": request.name, "uid": request.get()["metadata"]["uid"]},
+            "policyName": policy,
+            "decision": decision,
+            "reason": "not today",
+        },
+    }))
+
+
+def test_somebody_else_ends_access_with_a_revoke(team: Team) -> None:
+    machine = team.machine()
+    policy = team.policy(machine)
+    request = team.request(machine)
+    request.wait_state("Active")
+    decide(team, request, policy.name, "Revoke")
+    status = request.wait_state("Revoked", timeout=SOON)["status"]
+    assert request.condition("Ready")["reason"] == "Revoked"
+    assert "not today" in status["message"] and not team.open_rules(machine)
+    assert team.verdict(request)["spec"]["ended"]["reason"] == "Revoked"
+
+
+def test_a_deny_refuses_what_was_still_waiting(team: Team) -> None:
+    machine = team.machine()
+    policy = team.policy(machine, approval={"required": 1})
+    request = team.request(machine)
+    request.wait_state("Pending")
+    decide(team, request, policy.name, "Deny")
+    request.wait_state("Denied", timeout=SOON)
+    assert request.condition("Ready")["reason"] == "DeniedByPeople"
+    assert not team.open_rules(machine)
