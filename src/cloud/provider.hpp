@@ -30,9 +30,9 @@ class Provider {
   /// The group with all its rules, read directly.
   virtual Task<Result<model::SecurityGroup>> read_group(std::string id) = 0;
 
-  /// Every group of these resource groups, all pages; no names: of the whole subscription. A list may be shorter than the truth (what
-  /// RBAC hides is missing, and so is a resource group that does not exist): it never proves that
-  /// something is gone.
+  /// Every group of these resource groups, all pages; no names: of the whole subscription. A list
+  /// may be shorter than the truth (what RBAC hides is missing, and so is a resource group that
+  /// does not exist): it never proves that something is gone.
   virtual Task<Result<std::vector<model::SecurityGroup>>> list_groups(
       std::vector<std::string> resource_groups) = 0;
 

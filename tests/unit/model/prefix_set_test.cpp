@@ -1,7 +1,7 @@
+#include <rapidcheck/catch.h>
 #include <bitset>
 #include <catch2/catch.hpp>
 #include <iostream>
-#include <rapidcheck/catch.h>
 #include <string>
 
 #include "model/prefix.hpp"
