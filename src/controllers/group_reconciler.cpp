@@ -118,7 +118,10 @@ void GroupReconciler::replan(const std::string& key) {
   if (account == nullptr || !id || !view.group) return;
   const auto desired = gather_wants(world_, *account, key, may_write_());
   view.considered.clear();
-  for (const auto& open : desired.opens) view.considered.insert(open.grant);
+  for (const auto& open : desired.opens) {
+    const bool open_now = !open.ended && open.starts_at <= world_.clock.now();
+    if (open_now) view.considered.insert(open.grant);
+  }
   view.plan = plan::plan_rules(desired, *view.group, world_.clock.now());
   // Outside its scope the account may look, and close what is its own, but never add.
   if (!model::may_write(*account, id->resource_group)) {

@@ -75,6 +75,7 @@ void gather_policy(plan::GroupDesired& desired, const World& world,
 void gather_grant(plan::GroupDesired& desired, const World& world,
                   const model::AccessVerdict& verdict, const std::string& group_key) {
   if (!verdict.granted || !plan::counts(verdict, world.operator_name)) return;
+  if (world.awaits_clearance(verdict)) return;
   const bool live = world.is_live(verdict);
   for (const auto& target : verdict.targets) {
     plan::OpenWant want{.grant = verdict.meta.uid,

@@ -208,8 +208,13 @@ plan::Surroundings World::surroundings(const model::AccessVerdict& verdict) cons
 }
 
 bool World::is_live(const model::AccessVerdict& verdict) const {
-  if (verdict.start_at && !cleared.contains(verdict.meta.uid)) return false;
   return plan::counts(verdict, operator_name) &&
+         plan::is_live(verdict, surroundings(verdict), clock.now()) && !awaits_clearance(verdict);
+}
+
+bool World::awaits_clearance(const model::AccessVerdict& verdict) const {
+  return verdict.granted && verdict.start_at && !cleared.contains(verdict.meta.uid) &&
+         plan::counts(verdict, operator_name) &&
          plan::is_live(verdict, surroundings(verdict), clock.now());
 }
 
@@ -226,6 +231,7 @@ bool World::swept(const std::string& account) const {
 bool World::grants_resolved(const std::string& account) const {
   return std::ranges::all_of(stores.verdicts.all(), [&](const auto& entry) {
     const auto& verdict = *entry.second;
+    if (awaits_clearance(verdict)) return false;
     if (!is_live(verdict)) return true;
     return std::ranges::all_of(verdict.targets, [&](const auto& target) {
       const auto* owner = account_of(target.resource_id);

@@ -163,6 +163,10 @@ class World {
   plan::Surroundings surroundings(const model::AccessVerdict& verdict) const;
   bool is_live(const model::AccessVerdict& verdict) const;
 
+  /// A scheduled grant whose time has come, but whose requester the authorizer was not asked about
+  /// again (since the start): it opens nothing, and nothing of it is closed either.
+  bool awaits_clearance(const model::AccessVerdict& verdict) const;
+
   /// Every rule of ours in the account's scope is known: no group can hold one that was not seen.
   bool swept(const std::string& account) const;
 
