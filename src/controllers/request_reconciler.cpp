@@ -5,8 +5,10 @@
 #include "api/decode.hpp"
 #include "base/log.hpp"
 #include "controllers/evidence.hpp"
+#include "controllers/grants.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
+#include "controllers/usage.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 #include "plan/scope.hpp"
@@ -14,10 +16,7 @@
 namespace portcullis::controllers {
 namespace {
 
-// An address that its machine lost while a grant is open is noticed by then.
-constexpr Duration read_machine_again = std::chrono::seconds(60);
 // What is undecided is looked at again no later than this, whatever woke it.
-// this.
 constexpr Duration look_again = std::chrono::seconds(30);
 
 model::AccessVerdict make_verdict(const model::AccessRequest& request,
@@ -63,7 +62,7 @@ Task<Result<runtime::Next>> RequestReconciler::reconcile(std::string key) {
   for (const std::string& verdict_key : verdict_keys) {
     const Verdict verdict = world_.stores.verdicts.find(verdict_key);
     if (!verdict || (request && request->meta.uid == verdict->request_uid)) continue;
-    const auto tended = co_await tend_orphan(verdict);
+    const auto tended = co_await tend_past_verdict(world_, client_, verdict);
     // The living request of that name must not wait for it.
     if (!tended) orphan_error = tended.error();
   }
@@ -86,38 +85,6 @@ RequestReconciler::Verdict RequestReconciler::find_verdict(
     const model::AccessRequest& request) const {
   const Verdict verdict = world_.stores.verdicts.find(request.meta.ns + "/" + request.meta.uid);
   return verdict && plan::counts(*verdict, world_.operator_name) ? verdict : nullptr;
-}
-
-plan::Usage RequestReconciler::usage_of(const model::AccessRequest& request,
-                                        const model::JitPolicy& policy) const {
-  plan::Usage usage;
-  const TimePoint now = world_.clock.now();
-  const auto add = [&](const model::AccessVerdict& verdict, bool live) {
-    const bool same = verdict.requester == request.requester.username;
-    if (live) ++usage.active;
-    if (live && same) {
-      ++usage.active_of_requester;
-      usage.live_request = verdict.request_name;
-    }
-    if (same && plan::ends_at(verdict) > now - std::chrono::hours(24)) {
-      usage.total_of_requester += verdict.duration;
-    }
-  };
-  for (const auto& [key, verdict] : world_.stores.verdicts.all()) {
-    if (!verdict->granted || verdict->policy_uid != policy.meta.uid) continue;
-    if (!plan::counts(*verdict, world_.operator_name)) continue;
-    // One that is scheduled counts like one that is open.
-    add(*verdict, now < plan::ends_at(*verdict) &&
-                      !plan::ends_early(*verdict, world_.surroundings(*verdict), now));
-  }
-  for (const auto& [uid, verdict] : sent_) {
-    const bool shown = world_.stores.verdicts.find(verdict.meta.ns + "/" + uid) != nullptr;
-    if (!shown && verdict.granted && verdict.policy_uid == policy.meta.uid &&
-        uid != request.meta.uid) {
-      add(verdict, true);
-    }
-  }
-  return usage;
 }
 
 Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
@@ -148,7 +115,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
                       .policy = policy.get(),
                       .account = account.get(),
                       .now = world_.clock.now()};
-  if (policy) the_case.usage = usage_of(*request, *policy);
+  if (policy) the_case.usage = usage_of(world_, sent_, *request, *policy);
   std::set<std::string> deniers;
   for (const auto& said : world_.said_about(request->meta.uid, request->policy)) {
     if (said->decision == "Deny") deniers.insert(said->author.username);
@@ -324,20 +291,8 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
     if (now >= plan::ends_at(*verdict)) {
       ended_at = std::min(ended_at.value_or(plan::ends_at(*verdict)), plan::ends_at(*verdict));
     }
-    if (now >= plan::starts_at(*verdict)) {
-      for (const auto& target : verdict->targets) {
-        const auto* account = world_.account_of(target.resource_id);
-        if (account == nullptr) continue;
-        const auto known = world_.machines.find(model::resource_key(target.resource_id));
-        const bool settled =
-            known != world_.machines.end() && (known->second.machine || known->second.gone);
-        // What is over needs the ways only once: to know where to look.
-        if (ended_at && settled) continue;
-        // A failed reading leaves the last one: what is open stays judged by it until its end.
-        co_await world_.refresh_machine(account->meta.name, target.resource_id, read_machine_again);
-      }
-    }
-    mark_groups(*verdict, ended_at);
+    co_await read_ways(world_, verdict, ended_at);
+    wake_groups_of(world_, *verdict, ended_at);
   }
 
   const auto evidence =
@@ -350,7 +305,7 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
   const auto status =
       plan::describe_request(*request, verdict.get(), end, {}, evidence, world_.clock.now());
   if (end && !verdict->ended) {
-    const auto written = co_await end_early(verdict, *end);
+    const auto written = co_await end_early(world_, client_, verdict, *end);
     if (!written) co_return fail(written.error());
   }
   const auto reported = co_await report(request, status);
@@ -366,84 +321,11 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
     world_.cleared.erase(verdict->meta.uid);
     co_return runtime::Next{};
   }
-  TimePoint next = now + read_machine_again;
+  TimePoint next = now + read_ways_every;
   if (now < plan::starts_at(*verdict)) next = std::min(next, plan::starts_at(*verdict));
   if (now < plan::ends_at(*verdict)) next = std::min(next, plan::ends_at(*verdict));
   if (ended_at) next = now + std::chrono::seconds(5);
   co_return runtime::Next{.at = next};
-}
-
-void RequestReconciler::mark_groups(const model::AccessVerdict& verdict,
-                                    std::optional<TimePoint> ended_at) {
-  using Urgency = runtime::Workqueue::Urgency;
-  if (ended_at) {
-    for (const auto& id : groups_to_read(world_, verdict, *ended_at)) {
-      world_.wake_group(id, verdict, Urgency::closing);
-    }
-    return;
-  }
-  if (world_.clock.now() < plan::starts_at(verdict)) return;
-  for (const auto& target : verdict.targets) {
-    for (const auto& id : world_.groups_before(target.resource_id)) {
-      const auto view = world_.groups.find(model::resource_key(id));
-      const bool planned = view != world_.groups.end() && view->second.passed &&
-                           view->second.considered.contains(verdict.meta.uid);
-      if (!planned) world_.wake_group(id, verdict, Urgency::normal);
-    }
-  }
-}
-
-Task<Result<Done>> RequestReconciler::end_early(Verdict verdict, model::AccessVerdict::End end) {
-  if (end.by.empty()) end.by = world_.operator_name;
-  const auto written = co_await client_.merge_patch(
-      verdicts, {verdict->meta.ns, verdict->meta.name}, api::end_patch(*verdict, end));
-  if (!written && written.error().kind != Error::Kind::not_found) co_return fail(written.error());
-  co_return Done{};
-}
-
-/// A verdict whose request is gone: its grant ends, and it stays as the record until `retainFor`.
-Task<Result<Done>> RequestReconciler::tend_orphan(Verdict verdict) {
-  const TimePoint now = world_.clock.now();
-  if (!plan::counts(*verdict, world_.operator_name)) {
-    // It never opened anything; if it is to go, nothing of ours holds it.
-    if (verdict->meta.deleting && verdict->meta.has_finalizer(model::finalizer)) {
-      co_return co_await remove_finalizer(client_, verdicts, verdict->meta);
-    }
-    co_return Done{};
-  }
-  TimePoint over = verdict->meta.created;
-  if (verdict->granted) {
-    const auto end = plan::ends_early(*verdict, world_.surroundings(*verdict), now);
-    over = std::min(plan::ends_at(*verdict), end ? end->at : plan::ends_at(*verdict));
-    if (end && !verdict->ended && now < plan::ends_at(*verdict)) {
-      const auto written = co_await end_early(verdict, *end);
-      if (!written) co_return fail(written.error());
-    }
-    mark_groups(*verdict, over);
-    if (!gather_evidence(world_, *verdict, over).closed) {
-      world_.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name,
-                                  now + std::chrono::seconds(5));
-      co_return Done{};
-    }
-  }
-  const Duration keep = parse_duration(verdict->retain_for).value_or(Duration(0));
-  if (!verdict->meta.deleting && now < over + keep) {
-    world_.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name, over + keep);
-    co_return Done{};
-  }
-  if (!verdict->meta.deleting) {
-    const auto removed =
-        co_await client_.remove(verdicts, {verdict->meta.ns, verdict->meta.name},
-                                {.uid = verdict->meta.uid, .resource_version = {}});
-    if (!removed && removed.error().kind != Error::Kind::not_found) {
-      co_return fail(removed.error());
-    }
-    co_return Done{};
-  }
-  if (verdict->meta.has_finalizer(model::finalizer)) {
-    co_return co_await remove_finalizer(client_, verdicts, verdict->meta);
-  }
-  co_return Done{};
 }
 
 Task<Result<Done>> RequestReconciler::report(Request request, model::RequestStatus status) {

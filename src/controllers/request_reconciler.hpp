@@ -35,13 +35,9 @@ class RequestReconciler final : public runtime::Reconciler {
   Task<Result<plan::Decision>> ask_authorizer(Request request, plan::Decision decision);
   Task<Result<Done>> record(Request request, plan::Decision decision);
   Task<Result<runtime::Next>> follow(Request request, Verdict verdict);
-  Task<Result<Done>> tend_orphan(Verdict verdict);
-  Task<Result<Done>> end_early(Verdict verdict, model::AccessVerdict::End end);
   Task<Result<Done>> report(Request request, model::RequestStatus status);
   Task<Result<bool>> has_verdict(Request request);
   Verdict find_verdict(const model::AccessRequest& request) const;
-  plan::Usage usage_of(const model::AccessRequest& request, const model::JitPolicy& policy) const;
-  void mark_groups(const model::AccessVerdict& verdict, std::optional<TimePoint> ended_at);
 
   World& world_;
   kube::Client& client_;

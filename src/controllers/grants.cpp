@@ -1,0 +1,101 @@
+#include "controllers/grants.hpp"
+
+#include <algorithm>
+
+#include "controllers/evidence.hpp"
+#include "controllers/resources.hpp"
+#include "controllers/status_writer.hpp"
+#include "model/resource_id.hpp"
+
+namespace portcullis::controllers {
+Task<void> read_ways(World& world, VerdictPointer verdict, std::optional<TimePoint> ended_at) {
+  const TimePoint now = world.clock.now();
+  if (now >= plan::starts_at(*verdict)) {
+    for (const auto& target : verdict->targets) {
+      const auto* account = world.account_of(target.resource_id);
+      if (account == nullptr) continue;
+      const auto known = world.machines.find(model::resource_key(target.resource_id));
+      const bool settled =
+          known != world.machines.end() && (known->second.machine || known->second.gone);
+      // What is over needs the ways only once: to know where to look.
+      if (ended_at && settled) continue;
+      // A failed reading leaves the last one: what is open stays judged by it until its end.
+      co_await world.refresh_machine(account->meta.name, target.resource_id, read_ways_every);
+    }
+  }
+}
+
+void wake_groups_of(World& world, const model::AccessVerdict& verdict,
+                    std::optional<TimePoint> ended_at) {
+  using Urgency = runtime::Workqueue::Urgency;
+  if (ended_at) {
+    for (const auto& id : groups_to_read(world, verdict, *ended_at)) {
+      world.wake_group(id, verdict, Urgency::closing);
+    }
+    return;
+  }
+  if (world.clock.now() < plan::starts_at(verdict)) return;
+  for (const auto& target : verdict.targets) {
+    for (const auto& id : world.groups_before(target.resource_id)) {
+      const auto view = world.groups.find(model::resource_key(id));
+      const bool planned = view != world.groups.end() && view->second.passed &&
+                           view->second.considered.contains(verdict.meta.uid);
+      if (!planned) world.wake_group(id, verdict, Urgency::normal);
+    }
+  }
+}
+
+Task<Result<Done>> end_early(World& world, kube::Client& client, VerdictPointer verdict,
+                             model::AccessVerdict::End end) {
+  if (end.by.empty()) end.by = world.operator_name;
+  const auto written = co_await client.merge_patch(verdicts, {verdict->meta.ns, verdict->meta.name},
+                                                   api::end_patch(*verdict, end));
+  if (!written && written.error().kind != Error::Kind::not_found) co_return fail(written.error());
+  co_return Done{};
+}
+
+Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, VerdictPointer verdict) {
+  const TimePoint now = world.clock.now();
+  if (!plan::counts(*verdict, world.operator_name)) {
+    // It never opened anything; if it is to go, nothing of ours holds it.
+    if (verdict->meta.deleting && verdict->meta.has_finalizer(model::finalizer)) {
+      co_return co_await remove_finalizer(client, verdicts, verdict->meta);
+    }
+    co_return Done{};
+  }
+  TimePoint over = verdict->meta.created;
+  if (verdict->granted) {
+    const auto end = plan::ends_early(*verdict, world.surroundings(*verdict), now);
+    over = std::min(plan::ends_at(*verdict), end ? end->at : plan::ends_at(*verdict));
+    if (end && !verdict->ended && now < plan::ends_at(*verdict)) {
+      const auto written = co_await end_early(world, client, verdict, *end);
+      if (!written) co_return fail(written.error());
+    }
+    co_await read_ways(world, verdict, over);
+    wake_groups_of(world, *verdict, over);
+    if (!gather_evidence(world, *verdict, over).closed) {
+      world.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name,
+                                 now + std::chrono::seconds(5));
+      co_return Done{};
+    }
+  }
+  const Duration keep = parse_duration(verdict->retain_for).value_or(Duration(0));
+  if (!verdict->meta.deleting && now < over + keep) {
+    world.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name, over + keep);
+    co_return Done{};
+  }
+  if (!verdict->meta.deleting) {
+    const auto removed = co_await client.remove(verdicts, {verdict->meta.ns, verdict->meta.name},
+                                                {.uid = verdict->meta.uid, .resource_version = {}});
+    if (!removed && removed.error().kind != Error::Kind::not_found) {
+      co_return fail(removed.error());
+    }
+    co_return Done{};
+  }
+  if (verdict->meta.has_finalizer(model::finalizer)) {
+    co_return co_await remove_finalizer(client, verdicts, verdict->meta);
+  }
+  co_return Done{};
+}
+
+}  // namespace portcullis::controllers

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "controllers/world.hpp"
+#include "kube/client.hpp"
+
+namespace portcullis::controllers {
+
+/// What is done for a grant, whether its request is still there or not.
+
+/// An address that its machine lost while a grant is open is noticed by then.
+inline constexpr Duration read_ways_every = std::chrono::seconds(60);
+
+using VerdictPointer = std::shared_ptr<const model::AccessVerdict>;
+
+/// Has the machines of the grant read: while it is open at least once a minute, when it is over (at
+/// `ended_at`) once, to know which groups to look at. A reading that fails leaves the last one.
+Task<void> read_ways(World& world, VerdictPointer verdict, std::optional<TimePoint> ended_at);
+
+/// Wakes the groups that do not know of the grant yet, or that were not read since its end.
+void wake_groups_of(World& world, const model::AccessVerdict& verdict,
+                    std::optional<TimePoint> ended_at);
+
+/// Writes into the verdict that it ended early, for good. A verdict that is gone is no failure.
+Task<Result<Done>> end_early(World& world, kube::Client& client, VerdictPointer verdict,
+                             model::AccessVerdict::End end);
+
+/// A verdict whose request is gone: its grant ends, it stays as the record until `retainFor`, then
+/// it goes. One that does not count never opened anything, and is let go.
+Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, VerdictPointer verdict);
+
+}  // namespace portcullis::controllers
