@@ -101,6 +101,8 @@ OPERATOR_MAY = [
     ("delete", "accessdecisions", "", "any"),
     ("create", "accessrequests", "", "portcullis-system"),
     ("create", "accessdecisions", "", "portcullis-system"),
+    # for one policy, which does not exist: to prove that requesters are stamped
+    ("request", "jitpolicies", "", "portcullis-system"),
     ("create", "subjectaccessreviews", "authorization.k8s.io", ""),
     ("create", "events", "events.k8s.io", "any"),
     ("patch", "events", "events.k8s.io", "any"),
@@ -121,6 +123,8 @@ OPERATOR_MAY = [
 
 OPERATOR_MAY_NOT = [
     *((verb, "jitpolicies", "portcullis.dev", "any", "prod-ssh") for verb in (*POWERS, "create", "delete")),
+    ("request", "jitpolicies", "portcullis.dev", "portcullis-system", "prod-ssh"),
+    ("request", "jitpolicies", "portcullis.dev", "any", "portcullis-guard-probe"),
     ("create", "accessrequests", "portcullis.dev", "any", ""),
     ("create", "accessdecisions", "portcullis.dev", "any", ""),
     ("update", "accessdecisions", "portcullis.dev", "any", ""),
@@ -141,6 +145,7 @@ OPERATOR_MAY_NOT = [
 def test_the_operator_may_do_its_work(cluster, allowed):
     cluster.namespace("any")
     names = {"leases": "portcullis", "namespaces": "kube-system"}
+    probe = "portcullis-guard-probe"
     lacking = [
         (verb, resource)
         for verb, resource, group, namespace in OPERATOR_MAY
@@ -149,7 +154,7 @@ def test_the_operator_may_do_its_work(cluster, allowed):
             verb,
             resource,
             namespace,
-            names.get(resource, "x") if verb != "create" else "",
+            probe if verb == "request" else names.get(resource, "x") if verb != "create" else "",
             group or ("" if resource == "namespaces" else "portcullis.dev"),
         )
     ]
