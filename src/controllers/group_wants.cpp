@@ -5,6 +5,7 @@
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
+#include "plan/rule_shape.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -72,6 +73,34 @@ void gather_policy(plan::GroupDesired& desired, const World& world,
   }
 }
 
+std::map<model::Protocol, std::vector<model::PortRange>> ports_of(
+    const model::AccessVerdict& verdict) {
+  std::map<model::Protocol, std::vector<model::PortRange>> out;
+  for (const auto& port : verdict.ports) out[port.protocol].push_back(port.range);
+  for (auto& [protocol, ranges] : out) ranges = plan::merge_ports(std::move(ranges));
+  return out;
+}
+
+/// Whether a rule that looks like the one of this grant, which is over, may as well be that of a
+/// live one whose machines have not been read yet: right after a start, when nothing is known.
+bool is_mistakable(const World& world, const model::AccessVerdict& over) {
+  using std::chrono::minutes;
+  return std::ranges::any_of(world.stores.verdicts.all(), [&](const auto& entry) {
+    const model::AccessVerdict& other = *entry.second;
+    if (!other.granted || !world.is_live(other)) return false;
+    const bool resolved = std::ranges::all_of(other.targets, [&](const auto& target) {
+      const auto view = world.machines.find(model::resource_key(target.resource_id));
+      return view != world.machines.end() && (view->second.machine || view->second.gone);
+    });
+    return !resolved && ports_of(other) == ports_of(over) &&
+           std::chrono::ceil<minutes>(plan::ends_at(other)) ==
+               std::chrono::ceil<minutes>(plan::ends_at(over)) &&
+           !model::PrefixSet::of(other.sources)
+                .intersect(model::PrefixSet::of(over.sources))
+                .empty();
+  });
+}
+
 void gather_grant(plan::GroupDesired& desired, const World& world,
                   const model::AccessVerdict& verdict, const std::string& group_key) {
   if (!verdict.granted || !plan::counts(verdict, world.operator_name)) return;
@@ -91,10 +120,8 @@ void gather_grant(plan::GroupDesired& desired, const World& world,
     // Another machine under the same name is not what was granted.
     if (known && view->second.machine->vm_id != target.vm_id) want.ended = true;
     if (view != world.machines.end() && view->second.gone) want.ended = true;
-    if (want.destinations.empty() && !want.ended) continue;
-    std::map<model::Protocol, std::vector<model::PortRange>> ports;
-    for (const auto& port : verdict.ports) ports[port.protocol].push_back(port.range);
-    for (auto& [protocol, ranges] : ports) {
+    if (want.destinations.empty() && (!want.ended || is_mistakable(world, verdict))) continue;
+    for (auto& [protocol, ranges] : ports_of(verdict)) {
       want.protocol = protocol;
       want.ports = ranges;
       desired.opens.push_back(want);
