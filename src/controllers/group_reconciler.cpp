@@ -63,8 +63,9 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   }
   const bool first_pass = !std::exchange(view.passed, true);
   world_.group_changed(key);
-  if (first_pass) {
-    // Openings wait until every group has been looked at once; this may have been the last.
+  const auto* owner = world_.account_of(view.id);
+  if (first_pass && owner != nullptr && world_.swept(owner->meta.name)) {
+    // Openings waited until every group had been looked at once; this was the last.
     for (const auto& [other, state] : world_.groups) {
       if (other != key && state.passed) world_.group_queue.add(other);
     }
