@@ -285,6 +285,7 @@ plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& v
     if (view->second.read_at < *ended_at || !view->second.passed || !view->second.group ||
         view->second.dirty || is_wanted(verdict, view->second) ||
         has_to_close(world, verdict, view->second)) {
+      evidence.judged = !view->second.dirty;  // else it is about to be read
       evidence.message = "NSG \"" + model::short_name(view->second.id) + "\"" +
                          (view->second.error ? ": " + view->second.error->message
                                              : std::string(" is being closed"));

@@ -25,6 +25,19 @@ Task<void> read_ways(World& world, VerdictPointer verdict, std::optional<TimePoi
   }
 }
 
+bool is_planned(const World& world, const model::AccessVerdict& verdict) {
+  return std::ranges::all_of(verdict.targets, [&](const auto& target) {
+    const auto machine = world.machines.find(model::resource_key(target.resource_id));
+    if (machine == world.machines.end() || !machine->second.machine) return false;
+    const auto ids = world.groups_before(target.resource_id);
+    return std::ranges::all_of(ids, [&](const std::string& id) {
+      const auto view = world.groups.find(model::resource_key(id));
+      if (view == world.groups.end() || !view->second.passed) return false;
+      return view->second.gone || view->second.considered.contains(verdict.meta.uid);
+    });
+  });
+}
+
 void wake_groups_of(World& world, const model::AccessVerdict& verdict,
                     std::optional<TimePoint> ended_at) {
   using Urgency = runtime::Workqueue::Urgency;

@@ -93,10 +93,26 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
       world_.request_queue.add(name);
     }
   }
+  if (is_being_read(*policy)) co_return runtime::Next{.at = world_.clock.now() + read_again};
   const auto reported = co_await report(policy, plan::describe_policy(*policy, findings));
   if (!reported) co_return fail(reported.error());
   if (!read) co_return fail(read.error());
   co_return runtime::Next{.at = world_.clock.now() + read_again};
+}
+
+/// Whether a new process has not seen all groups of a policy that was judged before: what was said
+/// stands until then, and the groups' passes wake the policy.
+bool PolicyReconciler::is_being_read(const model::JitPolicy& policy) const {
+  if (policy.status.changes.empty()) return false;
+  const auto view = world_.policy_views.find(policy.meta.key());
+  if (view == world_.policy_views.end()) return false;
+  return std::ranges::any_of(view->second.targets, [&](const plan::TargetState& target) {
+    const auto ids = world_.groups_before(target.machine.id);
+    return std::ranges::any_of(ids, [&](const std::string& id) {
+      const auto group = world_.groups.find(model::resource_key(id));
+      return group == world_.groups.end() || !group->second.passed;
+    });
+  });
 }
 
 Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {

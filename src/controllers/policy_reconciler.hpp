@@ -24,6 +24,7 @@ class PolicyReconciler final : public runtime::Reconciler {
   Task<Result<runtime::Next>> tend(Pointer policy);
   Task<Result<runtime::Next>> leave(Pointer policy);
   Task<Result<Done>> read_targets(Pointer policy);
+  bool is_being_read(const model::JitPolicy& policy) const;
   Task<Result<Done>> report(Pointer policy, model::PolicyStatus status);
   std::optional<std::string> why_not_leaving(const model::JitPolicy& policy);
 

@@ -299,7 +299,12 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
       verdict->granted ? gather_evidence(world_, *verdict, ended_at) : plan::Evidence{};
   // What was proven once is not taken back only because a new process has not looked yet.
   if (ended_at && evidence.closed) world_.proven_closed.insert(verdict->meta.uid);
-  if (ended_at && !evidence.closed && !evidence.judged && plan::is_final(request->status.state)) {
+  const bool final_before = ended_at && plan::is_final(request->status.state);
+  // The rules of an open grant are named with it: so it is open when its groups' plans know it.
+  const bool open = verdict->granted && !ended_at &&
+                    (evidence.open || request->status.state == plan::state::active);
+  if ((final_before && !evidence.closed && !evidence.judged) ||
+      (open && !is_planned(world_, *verdict))) {
     co_return runtime::Next{.at = now + std::chrono::seconds(1)};
   }
   const auto status =
