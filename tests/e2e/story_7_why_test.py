@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import HERE
 from team import API, Machine, Object, Team
 from world.process import wait_for
 from world.world import World
@@ -53,15 +52,14 @@ CASES = [
          spec={"targets": ["db-9"]}),
     Case("target-ambiguous", "Denied", "AmbiguousTarget", ('"twin" names 2 machines', "resourceGroup/name"),
          policy="twins", spec={"targets": ["twin"]}),
-    Case("account-not-for-namespace", "Denied", "NamespaceNotAllowed", ('"elsewhere"', "{namespace}"),
-         policy="elsewhere", waits_for_policy="NamespaceNotAllowed"),
     Case("vm-not-found", "Pending", "PolicyNotReady", ('"ghost"', "does not exist"),
          policy="ghost", spec={"targets": ["ghost"]}, waits_for_policy="TargetNotFound"),
     Case("no-nsg", "Pending", "PolicyNotReady", ("Unprotected", "no NSG"),
          policy="bare", waits_for_policy="Unprotected"),
     Case("approval-required", "Pending", "ApprovalRequired", ("waits for 1 approval", "#sre-leads"), policy="approved"),
     Case("suspended", "Denied", "Suspended", ('policy "suspended" is suspended',), policy="suspended"),
-    Case("frozen", "Denied", "Frozen", ('"frozen" is frozen',), policy="frozen"),
+    Case("account-missing", "Pending", "AccountNotFound", ('"nowhere"', "does not exist"),
+         policy="accountless", waits_for_policy="AccountNotFound"),
     Case("service-account", "Denied", "ServiceAccountRefused", ("is a service account", "Refuse"), user=SERVICE_ACCOUNT),
     Case("starts-too-late", "Denied", "StartsTooLate", ("is more than 24h ahead",), spec={"startAt": "in two days"}),
     Case("no-such-address", "Denied", "NoAddress", ("2001:db8:a::7/128 is IPv6", "no such address"),
@@ -83,21 +81,12 @@ class Office:
 def office(world: World) -> Iterator[Office]:
     """All policies, then all requests at once: none of them opens anything."""
     team = Team(world, world.cluster.namespace("story-7-why"))
-    machines = {name: team.machine() for name in ("ssh", "ticket", "approved", "suspended", "frozen", "both", "audit")}
-    machines["elsewhere"] = team.machine()
+    machines = {name: team.machine() for name in ("ssh", "ticket", "approved", "suspended", "both", "audit")}
+    machines["accountless"] = team.machine()
     machines["bare"] = team.machine(nsg=False)
     machines["twins"] = team.machine(name="twin")
     other_twin = team.machine(name="twin", group="other")
     ghost = Machine("ghost", "", "", "")
-    for name, changes in {
-        "elsewhere": {"access": [{"namespaces": ["some-other-team"], "resourceGroups": ["web"]}]},
-        "frozen": {"freeze": True},
-    }.items():
-        account = yaml.safe_load((HERE / "account.yaml").read_text())
-        account["metadata"]["name"] = name
-        account["spec"] |= changes
-        world.cluster.apply(yaml.safe_dump(account))
-
     team.policy(machines["ssh"], wait=False)
     team.policy(machines["ticket"], name="ticket", wait=False,
                 reason={"required": True, "pattern": "^(INC|CHG)-[0-9]+"})
@@ -110,8 +99,9 @@ def office(world: World) -> Iterator[Office]:
     team.policy(ghost, name="ghost", wait=False)
     twins = [{"virtualMachine": {"resourceGroup": group, "name": "twin"}} for group in ("web", "other")]
     team.policy(name="twins", wait=False, targets=twins)
-    for name in ("elsewhere", "frozen"):
-        team.policy(machines[name], name=name, wait=False, accountRef={"name": name})
+    # With Unlock it would wait for its account when it is deleted: there might be locks.
+    team.policy(machines["accountless"], name="accountless", wait=False, accountRef={"name": "nowhere"},
+                onDelete="KeepLocks")
     for name in ("ssh", "ticket", "approved", "suspended", "both", "audit", "twins"):
         team.object("jitpolicies", name).wait_condition("Ready", "True", timeout=40)
     for case in CASES:
@@ -130,8 +120,6 @@ def office(world: World) -> Iterator[Office]:
         requests[case.name] = team.request(asked, name=case.name, policy=case.policy, user=case.user, **spec)
     yield Office(team, machines, requests, writes_before)
     team.leave()
-    for name in ("elsewhere", "frozen"):
-        world.cluster.kubectl("admin", "delete", "cloudaccount", name, "--timeout=30s")
 
 
 def _may_ask_as_a_service_account(team: Team) -> None:
@@ -188,7 +176,7 @@ def test_nothing_was_written_to_any_cloud_resource(office: Office) -> None:
     for name, count in office.writes_before.items():
         writes = office.team.writes(office.machines[name])[count:]
         assert not writes, f"{name}: {writes}"
-    for name in ("elsewhere", "frozen", "audit"):
+    for name in ("accountless", "audit"):
         assert office.writes_before[name] == 0, f"{name} was locked"
 
 
@@ -209,6 +197,55 @@ def test_who_may_not_request_is_stopped_at_the_door(office: Office) -> None:
     path = f"{API}/namespaces/{office.team.namespace}/accessrequests"
     answer = office.team.world.cluster.identity("mallory").request("POST", path, body)
     assert answer.status == 403 and "mallory" in answer.message, (answer.status, answer.message)
+
+
+@pytest.fixture
+def account(world: World) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Changes the spec of the account that everybody here uses; afterwards it is as before."""
+    admin = world.cluster.identity("admin")
+    path = f"{API}/cloudaccounts/prod"
+    before = admin.request("GET", path).body["spec"]
+
+    def change(spec: dict[str, Any]) -> None:
+        answer = admin.request("PATCH", path, {"spec": spec}, content_type="application/merge-patch+json")
+        assert answer.status == 200, answer.message
+
+    yield change
+    change({"access": before["access"], "freeze": before["freeze"]})
+
+
+def test_an_account_that_is_not_for_the_namespace(team: Team, account: Callable[[dict[str, Any]], None]) -> None:
+    machine = team.machine()
+    account({"access": [{"namespaces": ["some-other-team"], "resourceGroups": ["web"]}]})
+    policy = team.policy(machine, wait=False)
+    condition = policy.wait_condition("Ready", "False", "NamespaceNotAllowed")
+    assert '"prod"' in condition["message"] and team.namespace in condition["message"]
+    request = team.request(machine)
+    message = request.wait_state("Denied")["status"]["message"]
+    assert request.condition("Ready")["reason"] == "NamespaceNotAllowed"
+    assert '"prod"' in message and team.namespace in message and "spec.access" in message
+    assert not team.writes(machine)
+
+
+def test_a_frozen_account_ends_what_is_open_and_grants_nothing(
+    team: Team, account: Callable[[dict[str, Any]], None]
+) -> None:
+    machine = team.machine()
+    policy = team.policy(machine)
+    live = team.request(machine)
+    live.wait_state("Active")
+    account({"freeze": True})
+    live.wait_state("Revoked", timeout=5)
+    assert live.condition("Ready")["reason"] == "Frozen" and not team.open_rules(machine)
+    writes = len(team.writes(machine))
+    refused = team.request(machine, name="refused", user="carol")
+    message = refused.wait_state("Denied")["status"]["message"]
+    assert refused.condition("Ready")["reason"] == "Frozen" and '"prod" is frozen' in message
+    assert len(team.writes(machine)) == writes
+    assert policy.condition("Locked")["status"] == "True"  # the lock stays
+    account({"freeze": False})
+    team.request(machine, name="again", user="carol").wait_state("Active")
+    assert live.state == "Revoked"  # what has ended does not open again
 
 
 def test_a_request_is_not_granted_by_a_policy_that_appears_later(team: Team) -> None:

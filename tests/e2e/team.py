@@ -232,7 +232,8 @@ class Team:
         """Deletes the policies; what of ours is left in the NSGs then is an error of the operator."""
         policies = [self.object("jitpolicies", each["metadata"]["name"]) for each in self.list("jitpolicies")]
         for policy in policies:
-            if policy.get()["spec"].get("onDelete") == "KeepLocks":
+            spec = policy.get()["spec"]
+            if spec["onDelete"] == "KeepLocks" and spec["accountRef"]["name"] == "prod":
                 policy.patch({"spec": {"onDelete": "Unlock"}})
             policy.delete()
         for policy in policies:
