@@ -100,8 +100,8 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
   co_return runtime::Next{.at = world_.clock.now() + read_again};
 }
 
-/// Whether a new process has not seen all groups of a policy that was judged before: what was said
-/// stands until then, and the groups' passes wake the policy.
+/// Whether a group of a policy that was judged before has not been read since the start, or is
+/// about to be read again: what was said stands until then, and the group's pass wakes the policy.
 bool PolicyReconciler::is_being_read(const model::JitPolicy& policy) const {
   if (policy.status.changes.empty()) return false;
   const auto view = world_.policy_views.find(policy.meta.key());
@@ -110,7 +110,7 @@ bool PolicyReconciler::is_being_read(const model::JitPolicy& policy) const {
     const auto ids = world_.groups_before(target.machine.id);
     return std::ranges::any_of(ids, [&](const std::string& id) {
       const auto group = world_.groups.find(model::resource_key(id));
-      return group == world_.groups.end() || !group->second.passed;
+      return group == world_.groups.end() || !group->second.passed || group->second.dirty;
     });
   });
 }
