@@ -161,8 +161,16 @@ void judge_target(const World& world, const model::CloudAccount& account,
   if (!policy.enforce) {
     target.state = State::audited;
     for (const auto& way : target.machine.paths) {
+      const plan::FilterPath path = world.filters(way);
+      const auto unread = std::ranges::find(path, nullptr, &plan::Filter::group);
+      if (unread != path.end()) {
+        // What it lets in is not known, which is not "everybody".
+        target.state = State::locking;
+        target.message = "NSG \"" + model::short_name(unread->id) + "\" has not been read yet";
+        target.cut.clear();
+        return;
+      }
       for (const auto& port : policy.ports) {
-        const plan::FilterPath path = world.filters(way);
         const plan::Inbound inbound{.destination = way.address,
                                     .application_groups = way.application_groups,
                                     .ports = port.range,
