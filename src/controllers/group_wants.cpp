@@ -81,30 +81,47 @@ std::map<model::Protocol, std::vector<model::PortRange>> ports_of(
   return out;
 }
 
+using Verdicts = std::vector<const model::AccessVerdict*>;
+
+bool is_resolved(const World& world, const model::AccessVerdict& verdict) {
+  return std::ranges::all_of(verdict.targets, [&](const auto& target) {
+    const auto view = world.machines.find(model::resource_key(target.resource_id));
+    return view != world.machines.end() && (view->second.machine || view->second.gone);
+  });
+}
+
+/// Live grants whose machines have not been read yet: some, right after a start; later none.
+Verdicts unresolved_grants(const World& world) {
+  Verdicts out;
+  for (const auto& [key, verdict] : world.stores.verdicts.all()) {
+    if (world.is_live(*verdict) && !is_resolved(world, *verdict)) out.push_back(verdict.get());
+  }
+  return out;
+}
+
+/// The minute that a grant's end is rounded up to names its slot: no rule that had it lives longer.
+TimePoint end_of_slot(const model::AccessVerdict& verdict) {
+  return std::chrono::ceil<std::chrono::minutes>(plan::ends_at(verdict));
+}
+
 /// Whether a rule that looks like the one of this grant, which is over, may as well be that of a
-/// live one whose machines have not been read yet: right after a start, when nothing is known.
-bool is_mistakable(const World& world, const model::AccessVerdict& over) {
-  using std::chrono::minutes;
-  return std::ranges::any_of(world.stores.verdicts.all(), [&](const auto& entry) {
-    const model::AccessVerdict& other = *entry.second;
-    if (!other.granted || !world.is_live(other)) return false;
-    const bool resolved = std::ranges::all_of(other.targets, [&](const auto& target) {
-      const auto view = world.machines.find(model::resource_key(target.resource_id));
-      return view != world.machines.end() && (view->second.machine || view->second.gone);
-    });
-    return !resolved && ports_of(other) == ports_of(over) &&
-           std::chrono::ceil<minutes>(plan::ends_at(other)) ==
-               std::chrono::ceil<minutes>(plan::ends_at(over)) &&
-           !model::PrefixSet::of(other.sources)
+/// live one that is not resolved.
+bool is_mistakable(const Verdicts& unresolved, const model::AccessVerdict& over) {
+  return std::ranges::any_of(unresolved, [&](const model::AccessVerdict* other) {
+    return ports_of(*other) == ports_of(over) && end_of_slot(*other) == end_of_slot(over) &&
+           !model::PrefixSet::of(other->sources)
                 .intersect(model::PrefixSet::of(over.sources))
                 .empty();
   });
 }
 
-void gather_grant(plan::GroupDesired& desired, const World& world,
+void gather_grant(plan::GroupDesired& desired, const World& world, const Verdicts& unresolved,
                   const model::AccessVerdict& verdict, const std::string& group_key) {
-  if (!verdict.granted || !plan::counts(verdict, world.operator_name)) return;
-  if (world.awaits_clearance(verdict)) return;
+  const TimePoint now = world.clock.now();
+  // What is over is evidence only as long as a rule of its slot may live: then the rule's own mark
+  // ends it. All that was ever granted must not be weighed in each pass.
+  if (!verdict.granted || now > end_of_slot(verdict)) return;
+  if (!plan::counts(verdict, world.operator_name) || world.awaits_clearance(verdict)) return;
   const bool live = world.is_live(verdict);
   for (const auto& target : verdict.targets) {
     plan::OpenWant want{.grant = verdict.meta.uid,
@@ -113,14 +130,14 @@ void gather_grant(plan::GroupDesired& desired, const World& world,
                         .ports = {},
                         .starts_at = plan::starts_at(verdict),
                         .ends_at = plan::ends_at(verdict),
-                        .ended = !live && world.clock.now() >= plan::starts_at(verdict)};
+                        .ended = !live && now >= plan::starts_at(verdict)};
     const auto view = world.machines.find(model::resource_key(target.resource_id));
     const bool known = view != world.machines.end() && view->second.machine;
     if (known) want.destinations = addresses_behind(*view->second.machine, group_key);
     // Another machine under the same name is not what was granted.
     if (known && view->second.machine->vm_id != target.vm_id) want.ended = true;
     if (view != world.machines.end() && view->second.gone) want.ended = true;
-    if (want.destinations.empty() && (!want.ended || is_mistakable(world, verdict))) continue;
+    if (want.destinations.empty() && (!want.ended || is_mistakable(unresolved, verdict))) continue;
     for (auto& [protocol, ranges] : ports_of(verdict)) {
       want.protocol = protocol;
       want.ports = ranges;
@@ -142,17 +159,15 @@ plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& a
                                 const std::string& group_key, bool may_write) {
   plan::GroupDesired desired;
   desired.instance = world.instance;
-  const model::Bands& bands = account.priorities;
-  desired.bands = {.shutters = {bands.shutters.from, bands.shutters.to},
-                   .grants = {bands.grants.from, bands.grants.to},
-                   .locks = {bands.locks.from, bands.locks.to}};
+  desired.bands = account.priorities;
   for (const auto& [key, policy] : world.stores.policies.all()) {
     if (policy->account == account.meta.name) {
       gather_policy(desired, world, account, *policy, group_key);
     }
   }
+  const Verdicts unresolved = unresolved_grants(world);
   for (const auto& [key, verdict] : world.stores.verdicts.all()) {
-    gather_grant(desired, world, *verdict, group_key);
+    gather_grant(desired, world, unresolved, *verdict, group_key);
   }
   const bool caches_whole = world.stores.synced() && world.stores.all_readable();
   desired.everything_known =

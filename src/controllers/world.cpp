@@ -136,7 +136,7 @@ void World::group_changed(const std::string& key) {
     if (concerned || view.leaving) policy_queue.add(policy);
   }
   for (const auto& [name, verdict] : stores.verdicts.all()) {
-    if (!verdict->granted) continue;
+    if (!verdict->granted || proven_closed.contains(verdict->meta.uid)) continue;
     const auto rules_in = touched.find(verdict->meta.uid);
     bool concerned = rules_in != touched.end() && rules_in->second.contains(key);
     for (const auto& target : verdict->targets) {
@@ -208,13 +208,15 @@ plan::Surroundings World::surroundings(const model::AccessVerdict& verdict) cons
 }
 
 bool World::is_live(const model::AccessVerdict& verdict) const {
+  // Most of what was ever granted is over; what it stood on need not be looked up for that.
+  if (!verdict.granted || clock.now() >= plan::ends_at(verdict)) return false;
   return plan::counts(verdict, operator_name) &&
          plan::is_live(verdict, surroundings(verdict), clock.now()) && !awaits_clearance(verdict);
 }
 
 bool World::awaits_clearance(const model::AccessVerdict& verdict) const {
-  return verdict.granted && verdict.start_at && !cleared.contains(verdict.meta.uid) &&
-         plan::counts(verdict, operator_name) &&
+  if (!verdict.granted || !verdict.start_at || clock.now() >= plan::ends_at(verdict)) return false;
+  return !cleared.contains(verdict.meta.uid) && plan::counts(verdict, operator_name) &&
          plan::is_live(verdict, surroundings(verdict), clock.now());
 }
 
