@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controllers/evidence.hpp"
+#include "controllers/grants.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
 #include "controllers/target_judge.hpp"
@@ -189,14 +190,37 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
   co_return Done{};
 }
 
+/// The ways of all that was ever granted under the policy are read, so that it can be proven
+/// closed: after a start nobody else reads those of what was over before.
+Task<void> PolicyReconciler::look_for_grants(Pointer policy) {
+  std::vector<VerdictPointer> granted;
+  for (const auto& [key, verdict] : world_.stores.verdicts.all()) {
+    if (is_grant_of(*verdict, *policy)) granted.push_back(verdict);
+  }
+  for (const VerdictPointer& verdict : granted) {
+    const TimePoint over = end_of(*verdict);
+    co_await read_ways(world_, verdict, over);
+    wake_groups_of(world_, *verdict, over);
+  }
+}
+
+bool PolicyReconciler::is_grant_of(const model::AccessVerdict& verdict,
+                                   const model::JitPolicy& policy) const {
+  return verdict.granted && verdict.policy_uid == policy.meta.uid &&
+         plan::counts(verdict, world_.operator_name) &&
+         !world_.proven_closed.contains(verdict.meta.uid);
+}
+
+TimePoint PolicyReconciler::end_of(const model::AccessVerdict& verdict) const {
+  const auto early = plan::ends_early(verdict, world_.surroundings(verdict), world_.clock.now());
+  return early ? std::min(early->at, plan::ends_at(verdict)) : plan::ends_at(verdict);
+}
+
 /// What keeps a policy that is being deleted from going, or nothing.
 std::optional<std::string> PolicyReconciler::why_not_leaving(const model::JitPolicy& policy) {
   for (const auto& [key, verdict] : world_.stores.verdicts.all()) {
-    if (verdict->policy_uid != policy.meta.uid || !verdict->granted) continue;
-    const TimePoint end = plan::ends_at(*verdict);
-    const auto early =
-        plan::ends_early(*verdict, world_.surroundings(*verdict), world_.clock.now());
-    const auto evidence = gather_evidence(world_, *verdict, early ? std::min(early->at, end) : end);
+    if (!is_grant_of(*verdict, policy)) continue;
+    const auto evidence = gather_evidence(world_, *verdict, end_of(*verdict));
     if (!evidence.closed) {
       return "waits until the grant of request \"" + verdict->request_name +
              "\" is closed: " + evidence.message;
@@ -221,6 +245,7 @@ Task<Result<runtime::Next>> PolicyReconciler::leave(Pointer policy) {
   plan::PolicyFindings findings;
   findings.targets = view.targets;
   findings.targets_expected = policy->targets.size();
+  co_await look_for_grants(policy);
   if (auto waiting = why_not_leaving(*policy)) {
     findings.problem_reason = plan::reason::unlocking;
     findings.problem = *waiting;

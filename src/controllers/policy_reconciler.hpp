@@ -26,6 +26,9 @@ class PolicyReconciler final : public runtime::Reconciler {
   Task<Result<Done>> read_targets(Pointer policy);
   bool is_being_read(const model::JitPolicy& policy) const;
   Task<Result<Done>> report(Pointer policy, model::PolicyStatus status);
+  Task<void> look_for_grants(Pointer policy);
+  bool is_grant_of(const model::AccessVerdict& verdict, const model::JitPolicy& policy) const;
+  TimePoint end_of(const model::AccessVerdict& verdict) const;
   std::optional<std::string> why_not_leaving(const model::JitPolicy& policy);
 
   World& world_;
