@@ -62,6 +62,7 @@ Task<Result<runtime::Next>> AccountReconciler::reconcile(std::string key) {
     }
     const auto removed = co_await remove_finalizer(client_, accounts, account->meta);
     if (!removed) co_return fail(removed.error());
+    world_.remembered_accounts.erase(key);  // nothing of ours is left to close by it
     co_return runtime::Next{};
   }
   const auto* owner =
@@ -97,12 +98,13 @@ Task<Result<Done>> AccountReconciler::list_groups(Pointer account) {
     for (const auto& rule : group.rules) {
       const auto mark = plan::read_mark(rule, world_.instance);
       const auto* own = std::get_if<plan::OwnMark>(&mark);
-      ours = ours || own != nullptr;
+      ours = ours || !std::holds_alternative<plan::ForeignMark>(mark);
       overdue = overdue || (own != nullptr && own->expired(now));
     }
     const auto known = world_.groups.find(model::resource_key(group.id));
     const bool passed = known != world_.groups.end() && known->second.passed;
     // A list never says that something is gone; it only finds what has to be looked at.
+    if (ours) world_.groups[model::resource_key(group.id)].listed_with_ours = true;
     if (ours && (overdue || !passed)) {
       world_.mark_group(group.id, overdue ? runtime::Workqueue::Urgency::closing
                                           : runtime::Workqueue::Urgency::normal);

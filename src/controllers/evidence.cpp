@@ -215,10 +215,16 @@ void prove_open_everywhere(const World& world, const model::AccessVerdict& verdi
   evidence.open = all && !verdict.targets.empty();
 }
 
-bool looks_open(const World& world, const model::SecurityRule& rule) {
+/// Whether a rule named like ours, with a mark that cannot be read, lets in whom this grant let in.
+bool looks_open(const World& world, const model::AccessVerdict& verdict,
+                const model::SecurityRule& rule) {
   const auto mark = plan::read_mark(rule, world.instance);
-  return std::holds_alternative<plan::UnreadableMark>(mark) &&
-         rule.access == model::Access::allow && !plan::is_inert(rule);
+  if (!std::holds_alternative<plan::UnreadableMark>(mark)) return false;
+  if (rule.access != model::Access::allow || plan::is_inert(rule)) return false;
+  return !plan::only_addresses(rule.source) ||
+         !model::PrefixSet::of(rule.source.prefixes)
+              .intersect(model::PrefixSet::of(verdict.sources))
+              .empty();
 }
 
 /// What has to be known before "closed" can be said of anything in the account, and is not.
@@ -240,11 +246,14 @@ std::optional<std::string> what_is_unknown(const World& world,
     for (const auto& [key, view] : world.groups) {
       if (world.account_of(view.id) != account || view.gone) continue;
       if (!view.group) {
+        // Others' groups that cannot be read hold up nobody else; on this grant's ways they do
+        // (below).
+        if (!view.listed_with_ours) continue;
         return "NSG \"" + model::short_name(view.id) + "\" cannot be read" +
                (view.error ? ": " + view.error->message : std::string());
       }
       for (const auto& rule : view.group->rules) {
-        if (!looks_open(world, rule)) continue;
+        if (!looks_open(world, verdict, rule)) continue;
         return "rule \"" + rule.name + "\" in NSG \"" + model::short_name(view.id) +
                "\" is named like ours and lets somebody in, but its description was changed: "
                "remove it by hand";
@@ -266,7 +275,9 @@ plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& v
   evidence.open = false;
   evidence.reason.clear();
   evidence.message.clear();
-  if (world.proven_closed.contains(verdict.meta.uid)) {
+  // One that ended before its start never let anybody in.
+  const bool never_began = *ended_at < plan::starts_at(verdict);
+  if (never_began || world.proven_closed.contains(verdict.meta.uid)) {
     evidence.closed = true;
     evidence.rules.clear();
     return evidence;

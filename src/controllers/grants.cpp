@@ -28,12 +28,14 @@ Task<void> read_ways(World& world, VerdictPointer verdict, std::optional<TimePoi
 bool is_planned(const World& world, const model::AccessVerdict& verdict) {
   return std::ranges::all_of(verdict.targets, [&](const auto& target) {
     const auto machine = world.machines.find(model::resource_key(target.resource_id));
-    if (machine == world.machines.end() || !machine->second.machine) return false;
+    if (machine == world.machines.end()) return false;
+    if (machine->second.error) return true;  // it was tried: what is known has to be said
     const auto ids = world.groups_before(target.resource_id);
     return std::ranges::all_of(ids, [&](const std::string& id) {
       const auto view = world.groups.find(model::resource_key(id));
       if (view == world.groups.end() || !view->second.passed) return false;
-      return view->second.gone || view->second.considered.contains(verdict.meta.uid);
+      return view->second.gone || view->second.error ||
+             view->second.considered.contains(verdict.meta.uid);
     });
   });
 }

@@ -19,7 +19,8 @@ using VerdictPointer = std::shared_ptr<const model::AccessVerdict>;
 /// `ended_at`) once, to know which groups to look at. A reading that fails leaves the last one.
 Task<void> read_ways(World& world, VerdictPointer verdict, std::optional<TimePoint> ended_at);
 
-/// Whether its machines are known and every group on their ways was planned with it.
+/// Whether its machines were read and every group on their ways was planned with it, or the attempt
+/// failed: enough to say how it stands.
 bool is_planned(const World& world, const model::AccessVerdict& verdict);
 
 /// Wakes the groups that do not know of the grant yet, or that were not read since its end.

@@ -13,12 +13,13 @@ namespace portcullis::controllers {
 namespace {
 
 // How long a reading of a group is believed: an edit by somebody else is seen by then.
-constexpr Duration read_again_open = std::chrono::seconds(60);
-constexpr Duration read_again_idle = std::chrono::seconds(60);
+constexpr Duration read_again = std::chrono::seconds(60);
 
-bool has_open_rules(const plan::RulePlan& plan) {
-  return std::ranges::any_of(plan.wanted, [](const plan::WantedRule& wanted) {
-    return wanted.mark.kind == plan::RuleKind::open;
+/// Whether a rule of ours was in it when it was last read, or may have been.
+bool holds_ours(const World& world, const GroupView& view) {
+  if (!view.group) return !view.gone;
+  return std::ranges::any_of(view.group->rules, [&](const model::SecurityRule& rule) {
+    return !std::holds_alternative<plan::ForeignMark>(plan::read_mark(rule, world.instance));
   });
 }
 
@@ -36,6 +37,7 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   if (known == world_.groups.end()) co_return runtime::Next{};
   const auto* account = world_.account_of(known->second.id);
   if (account == nullptr) {
+    if (!holds_ours(world_, known->second)) co_return runtime::Next{};
     co_return fail(Error::Kind::unavailable, "no CloudAccount has the subscription of this group");
   }
   const auto provider = world_.provider_of(*account);
@@ -71,10 +73,9 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
     }
   }
   if (!outcome) co_return fail(outcome.error());
-  if (view.gone) co_return runtime::Next{.at = world_.clock.now() + read_again_idle};
+  if (view.gone) co_return runtime::Next{.at = world_.clock.now() + read_again};
 
-  TimePoint next =
-      world_.clock.now() + (has_open_rules(view.plan) ? read_again_open : read_again_idle);
+  TimePoint next = world_.clock.now() + read_again;
   if (view.plan.next_change) next = std::min(next, *view.plan.next_change);
   // What came up while the last changes were written has been planned by the read-back only.
   if (!view.plan.in_sync()) {

@@ -244,7 +244,9 @@ Task<Result<bool>> RequestReconciler::has_verdict(Request request) {
   const auto found = co_await client_.get(verdicts, {request->meta.ns, request->meta.uid});
   if (found) {
     const auto verdict = api::parse_verdict(found->dump());
-    co_return verdict&& plan::counts(*verdict, world_.operator_name);
+    // One that cannot be read may be a grant: the request stays until it can.
+    if (!verdict) co_return fail(verdict.error());
+    co_return plan::counts(*verdict, world_.operator_name);
   }
   if (found.error().kind == Error::Kind::not_found) co_return false;
   co_return fail(found.error());
@@ -313,7 +315,7 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
                     (evidence.open || request->status.state == plan::state::active);
   if ((final_before && !evidence.closed && !evidence.judged) ||
       (open && !is_planned(world_, *verdict))) {
-    co_return runtime::Next{.at = now + std::chrono::seconds(1)};
+    co_return runtime::Next{.at = now + std::chrono::seconds(5)};
   }
   const auto status =
       plan::describe_request(*request, verdict.get(), end, {}, evidence, world_.clock.now());
@@ -337,7 +339,7 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
   TimePoint next = now + read_ways_every;
   if (now < plan::starts_at(*verdict)) next = std::min(next, plan::starts_at(*verdict));
   if (now < plan::ends_at(*verdict)) next = std::min(next, plan::ends_at(*verdict));
-  if (ended_at) next = now + std::chrono::seconds(5);
+  if (ended_at || world_.awaits_clearance(*verdict)) next = now + std::chrono::seconds(5);
   co_return runtime::Next{.at = next};
 }
 

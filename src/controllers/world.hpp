@@ -63,9 +63,10 @@ struct GroupView {
   std::set<std::pair<std::string, runtime::Workqueue::Urgency>> woken_by{};
   std::optional<TimePoint> missing_since{};  ///< first 404 of a reading, in a row
   std::optional<Error> error{};              ///< of the last pass, if it failed
-  bool dirty = false;   ///< what is wanted of it may have changed since the reading
-  bool gone = false;    ///< 404, seen twice
-  bool passed = false;  ///< a whole pass has been made since the start
+  bool dirty = false;             ///< what is wanted of it may have changed since the reading
+  bool listed_with_ours = false;  ///< a list showed rules named like ours in it
+  bool gone = false;              ///< 404, seen twice
+  bool passed = false;            ///< a whole pass has been made since the start
 };
 
 /// A policy's machines as its last pass found them.

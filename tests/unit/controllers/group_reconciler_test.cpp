@@ -1,158 +1,16 @@
 #include "controllers/group_reconciler.hpp"
 
-#include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
-
-#include "api/encode.hpp"
-#include "support/fake_clock.hpp"
-#include "support/fake_provider.hpp"
-#include "support/fake_transport.hpp"
-
-using namespace std::chrono_literals;
-using nlohmann::json;
+#include "controllers/group_wants.hpp"
+#include "scene.hpp"
 
 namespace portcullis::controllers {
 namespace {
 
-const std::string sub = "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups/";
-const std::string nsg = sub + "net/providers/Microsoft.Network/networkSecurityGroups/nsg-web";
-const std::string vm = sub + "web/providers/Microsoft.Compute/virtualMachines/web-1";
-const std::string key = model::resource_key(nsg);
-const std::string me = "operator";
-
-model::Prefix prefix(const char* text) { return *model::parse_prefix(text); }
-
-/// One policy, one machine behind one group, and the API server as a script that knows the
-/// verdicts.
-struct Fixture {
-  test::FakeClock clock;
-  test::FakeProvider cloud;
-  test::FakeTransport server{clock};
-  kube::Client client{server, clock};
+struct Fixture : Scene {
   bool leads = true;
-  World world{clock,
-              [this](const model::CloudAccount&) -> Result<cloud::Provider*> { return &cloud; },
-              "abcd1234"};
   GroupReconciler reconciler{world, client, [this] { return leads; }};
   std::optional<Result<runtime::Next>> outcome;
-  asio::io_context io;
-
-  Fixture() {
-    world.operator_name = me;
-    cloud.groups[key] = {.id = nsg,
-                         .rules = {{.name = "by-hand",
-                                    .priority = 1000,
-                                    .access = model::Access::allow,
-                                    .source = {.any = true},
-                                    .destination = {.any = true},
-                                    .destination_ports = {{22, 22}}}},
-                         .default_rules = {{.name = "DenyAllInBound",
-                                            .priority = 65500,
-                                            .source = {.any = true},
-                                            .destination = {.any = true},
-                                            .destination_ports = {{}}}}};
-    model::VirtualMachine machine{
-        .id = vm, .vm_id = "vm-1", .name = "web-1", .resource_group = "web"};
-    machine.paths = {{.address = prefix("10.0.0.4"), .interface_group = nsg}};
-    cloud.machines[model::resource_key(vm)] = machine;
-    world.machines[model::resource_key(vm)] = {.machine = machine, .read_at = clock.now()};
-    server.serve = [this](const net::Request& request) { return serve(request); };
-    put(world.stores.accounts, account());
-    put(world.stores.policies, policy());
-    put(world.stores.requests, request());
-    world.stores.decisions.begin_replace();
-    world.stores.decisions.end_replace();
-    world.stores.verdicts.begin_replace();
-    world.stores.verdicts.end_replace();
-    world.account_views["prod"].listed = true;
-    plan::TargetState target;
-    target.state = plan::TargetState::State::locked;
-    target.machine = machine;
-    world.policy_views["team-a/prod-ssh"] = {
-        .uid = "policy", .generation = 1, .targets = {target}, .complete = true};
-    world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
-  }
-
-  static json meta(const std::string& name, const std::string& uid, TimePoint created) {
-    return {{"name", name},    {"namespace", "team-a"},
-            {"uid", uid},      {"resourceVersion", "1"},
-            {"generation", 1}, {"creationTimestamp", format_rfc3339(created)}};
-  }
-
-  json account() const {
-    json object = {
-        {"metadata", meta("prod", "account", clock.now() - 1h)},
-        {"spec",
-         {{"provider", "Azure"},
-          {"azure",
-           {{"subscriptionID", "11111111-1111-4111-8111-111111111111"}, {"tenantID", "t"}}},
-          {"access", {{{"namespaces", {"team-a"}}, {"resourceGroups", {"web"}}}}},
-          {"networkResourceGroups", {"net"}}}}};
-    object["metadata"].erase("namespace");
-    return object;
-  }
-
-  json policy() const {
-    return {{"metadata", meta("prod-ssh", "policy", clock.now() - 1h)},
-            {"spec",
-             {{"accountRef", {{"name", "prod"}}},
-              {"enforcement", "Enforce"},
-              {"targets", {{{"virtualMachine", {{"resourceGroup", "web"}, {"name", "web-1"}}}}}},
-              {"ports", {{{"port", 22}, {"protocol", "TCP"}, {"maxDuration", "1h"}}}}}}};
-  }
-
-  json request() const {
-    return {{"metadata", meta("ssh", "request", clock.now())},
-            {"spec",
-             {{"policyRef", {{"name", "prod-ssh"}}},
-              {"ports", {{{"port", 22}}}},
-              {"sources", {"203.0.113.7/32"}},
-              {"duration", "10m"}}}};
-  }
-
-  json verdict() const {
-    model::AccessVerdict made;
-    made.meta = {.ns = "team-a", .name = "request"};
-    made.by = me;
-    made.granted = true;
-    made.reason = "PolicyAllows";
-    made.request_name = "ssh";
-    made.request_uid = "request";
-    made.policy_name = "prod-ssh";
-    made.policy_uid = "policy";
-    made.targets = {{.resource_id = vm, .vm_id = "vm-1"}};
-    made.ports = {{.range = {22, 22}}};
-    made.sources = {prefix("203.0.113.7")};
-    made.duration = 10min;
-    json object = api::to_json(made);
-    object["metadata"] = meta("request", "verdict", clock.now());
-    return object;
-  }
-
-  template <typename T>
-  void put(kube::Store<T>& store, const json& object) {
-    simdjson::dom::parser parser;
-    store.begin_replace();
-    store.put(parser.parse(object.dump()).value());
-    store.end_replace();
-  }
-
-  json live_verdict;  ///< what the API server says when asked
-  json live_request;
-  Result<net::Response> serve(const net::Request& asked) const {
-    const bool about_request = asked.target.find("/accessrequests/") != std::string::npos;
-    const json& object = about_request ? live_request : live_verdict;
-    if (object.is_null()) {
-      return net::Response{.status = 404, .body = R"({"kind":"Status","reason":"NotFound"})"};
-    }
-    return net::Response{.status = 200, .body = object.dump()};
-  }
-
-  void grant() {
-    live_request = request();
-    live_verdict = verdict();
-    put(world.stores.verdicts, live_verdict);
-  }
+  asio::io_context io;  // last: its coroutines must die before what they refer to
 
   Result<runtime::Next> pass() {
     outcome.reset();
@@ -347,6 +205,95 @@ TEST_CASE_METHOD(Fixture, "a machine re-created under its name is not what was g
   world.machines[model::resource_key(vm)].machine->vm_id = "vm-2";
   REQUIRE(pass());
   CHECK(kinds() == Kinds{"lock", "foreign"});
+}
+
+/// A policy of the same machine and port with an exception, made at another time.
+json with_exception(json policy, const std::string& name, TimePoint created) {
+  policy["metadata"]["name"] = name;
+  policy["metadata"]["uid"] = name;
+  policy["metadata"]["creationTimestamp"] = format_rfc3339(created);
+  policy["spec"]["ports"][0]["exceptions"] = {{{"sources", {"198.51.100.0/24"}}}};
+  return policy;
+}
+
+TEST_CASE_METHOD(Fixture, "only the oldest policy's exceptions stand above the locks",
+                 "[controllers]") {
+  const auto add = [&](const json& other) {
+    simdjson::dom::parser parser;
+    world.stores.policies.put(parser.parse(other.dump()).value());
+    PolicyView view = world.policy_views["team-a/prod-ssh"];
+    view.uid = "other";
+    world.policy_views["team-a/other"] = view;
+  };
+  SECTION("a younger one locks, and lets nobody in") {
+    add(with_exception(policy(), "other", clock.now()));
+    REQUIRE(pass());
+    CHECK(kinds() == Kinds{"lock", "lock", "foreign"});
+  }
+  SECTION("the oldest one's stand") {
+    add(with_exception(policy(), "other", clock.now() - 2h));
+    REQUIRE(pass());
+    CHECK(kinds() == Kinds{"keep", "lock", "lock", "foreign"});
+  }
+  SECTION("an older one in a namespace that the account does not serve claims nothing") {
+    json squatter = with_exception(policy(), "other", clock.now() - 2h);
+    squatter["metadata"]["namespace"] = "nobody";
+    simdjson::dom::parser parser;
+    world.stores.policies.put(parser.parse(squatter.dump()).value());
+    add(with_exception(policy(), "third", clock.now() - 90min));
+    world.policy_views["team-a/third"] = world.policy_views["team-a/other"];
+    world.policy_views["team-a/third"].uid = "third";
+    REQUIRE(pass());
+    CHECK(kinds() == Kinds{"keep", "lock", "lock", "foreign"});
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "an account that cannot be read any more opens nothing and still closes",
+                 "[controllers]") {
+  REQUIRE(pass());
+  grant();
+  REQUIRE(pass());
+  REQUIRE(kinds() == Kinds{"open", "lock", "foreign"});
+  json newer = account();
+  newer["spec"]["azure"]["credential"] = "SomethingNew";
+  simdjson::dom::parser parser;
+  world.stores.accounts.put(parser.parse(newer.dump()).value());
+  REQUIRE(world.stores.accounts.all().empty());
+  clock.advance(10min);
+  REQUIRE(pass());
+  CHECK(kinds() == Kinds{"lock", "foreign"});
+}
+
+TEST_CASE_METHOD(Fixture, "a machine that is gone takes its grant and its lock along",
+                 "[controllers]") {
+  REQUIRE(pass());
+  grant();
+  REQUIRE(pass());
+  MachineView& view = world.machines[model::resource_key(vm)];
+  view.machine.reset();
+  view.gone = true;
+  REQUIRE(pass());
+  CHECK(kinds() == Kinds{"foreign"});
+}
+
+TEST_CASE_METHOD(Fixture, "what is long over is not weighed in each pass", "[controllers]") {
+  REQUIRE(pass());
+  grant();
+  clock.advance(12min);
+  const auto desired = gather_wants(world, *world.stores.accounts.find("prod"), key, true);
+  CHECK(desired.opens.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "the group of an account that left is left alone", "[controllers]") {
+  REQUIRE(pass());
+  world.stores.accounts.begin_replace();
+  world.stores.accounts.end_replace();
+  world.remembered_accounts.clear();
+  CHECK_FALSE(pass());  // a lock of ours is still there: loud
+  world.groups[key].group->rules.clear();
+  const auto quiet = pass();
+  REQUIRE(quiet);
+  CHECK_FALSE(quiet->at);
 }
 
 }  // namespace
