@@ -5,6 +5,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
+CASES ?= 20000
 # ccache must see past precompiled headers, also where ninja is called without the preset.
 export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_BASEDIR := $(CURDIR)
@@ -32,6 +33,11 @@ test: packages ## build everything and run all tests that a change must pass
 .PHONY: test-asan
 test-asan: packages ## the same tests, the programs under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/test.sh asan
+
+.PHONY: test-properties
+test-properties: packages ## the unit tests' properties on many thousands of new cases; a failure prints its seed
+	@tools/build.sh release
+	@for tests in build/release/tests/portcullis_*_tests; do echo "$$tests"; RC_PARAMS="max_success=$(CASES)" "$$tests"; done
 
 .PHONY: build
 build: packages ## build the programs, release, into build/release
