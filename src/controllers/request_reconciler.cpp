@@ -107,6 +107,19 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
     if (!added) co_return fail(added.error());
     co_return runtime::Next{};
   }
+  if (const auto problem = problem_of_verdict(*request)) {
+    // What was said while it could be obeyed stands.
+    if (request->status.state.empty() || request->status.state == plan::state::pending) {
+      const plan::Decision stuck{.kind = plan::Decision::Kind::wait,
+                                 .reason = plan::reason::verdict_failed,
+                                 .message = *problem};
+      const auto reported = co_await report(
+          request,
+          plan::describe_request(*request, nullptr, std::nullopt, stuck, {}, world_.clock.now()));
+      if (!reported) co_return fail(reported.error());
+    }
+    co_return runtime::Next{.at = world_.clock.now() + look_again};
+  }
   const std::string policy_key = request->meta.ns + "/" + request->policy;
   const auto policy = world_.stores.policies.find(policy_key);
   const auto account = policy ? world_.stores.accounts.find(policy->account) : nullptr;
@@ -179,6 +192,18 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   if (!reported) co_return fail(reported.error());
   const TimePoint soon = world_.clock.now() + look_again;
   co_return runtime::Next{.at = std::min(decision.again_at.value_or(soon), soon)};
+}
+
+/// Why the verdict that is there cannot be obeyed; nothing else can be decided beside it.
+std::optional<std::string> RequestReconciler::problem_of_verdict(
+    const model::AccessRequest& request) const {
+  const std::string key = request.meta.ns + "/" + request.meta.uid;
+  if (world_.stores.verdicts.poisoned().contains(key)) {
+    return "AccessVerdict \"" + request.meta.uid + "\" cannot be read by this version";
+  }
+  if (world_.stores.verdicts.find(key) == nullptr) return std::nullopt;
+  return "AccessVerdict \"" + request.meta.uid +
+         "\" was not written by this operator for it; whoever may has to delete it";
 }
 
 /// What the state of the admission policies says about an undecided request; nothing: trust it.

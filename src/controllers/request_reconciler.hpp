@@ -31,6 +31,7 @@ class RequestReconciler final : public runtime::Reconciler {
   using Verdict = kube::Store<model::AccessVerdict>::Pointer;
 
   Task<Result<runtime::Next>> decide(Request request);
+  std::optional<std::string> problem_of_verdict(const model::AccessRequest& request) const;
   std::optional<plan::Decision> judge_guard(const model::AccessRequest& request) const;
   Task<Result<plan::Decision>> ask_authorizer(Request request, plan::Decision decision);
   Task<Result<Done>> record(Request request, plan::Decision decision);

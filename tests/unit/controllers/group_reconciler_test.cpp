@@ -2,6 +2,7 @@
 
 #include "controllers/group_wants.hpp"
 #include "scene.hpp"
+#include "support/run.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -9,34 +10,10 @@ namespace {
 struct Fixture : Scene {
   bool leads = true;
   GroupReconciler reconciler{world, client, [this] { return leads; }};
-  std::optional<Result<runtime::Next>> outcome;
   asio::io_context io;  // last: its coroutines must die before what they refer to
 
-  Result<runtime::Next> pass() {
-    outcome.reset();
-    asio::co_spawn(
-        io,
-        [](Fixture& self) -> Task<void> {
-          self.outcome = co_await self.reconciler.reconcile(key);
-        }(*this),
-        asio::detached);
-    test::settle(io);
-    REQUIRE(outcome);
-    return *outcome;
-  }
-
-  std::vector<std::string> kinds() const {
-    std::vector<std::string> out;
-    for (const auto& rule : cloud.groups.at(key).rules) {
-      const auto mark = plan::read_mark(rule, world.instance);
-      const auto* own = std::get_if<plan::OwnMark>(&mark);
-      out.push_back(own != nullptr ? to_string(own->kind) : "foreign");
-    }
-    return out;
-  }
+  Result<runtime::Next> pass() { return test::run(io, clock, reconciler.reconcile(key)); }
 };
-
-using Kinds = std::vector<std::string>;
 
 TEST_CASE_METHOD(Fixture, "a machine of the policy is locked, and what others made stays",
                  "[controllers]") {

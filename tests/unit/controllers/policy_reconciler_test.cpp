@@ -2,6 +2,7 @@
 
 #include "controllers/group_reconciler.hpp"
 #include "scene.hpp"
+#include "support/run.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -31,15 +32,7 @@ struct Fixture : Scene {
 
   template <typename Reconciler>
   Result<runtime::Next> pass(Reconciler& reconciler, const std::string& which) {
-    std::optional<Result<runtime::Next>> outcome;
-    asio::co_spawn(
-        io,
-        [](Reconciler& to, std::string what, std::optional<Result<runtime::Next>>& out)
-            -> Task<void> { out = co_await to.reconcile(what); }(reconciler, which, outcome),
-        asio::detached);
-    test::settle(io);
-    REQUIRE(outcome);
-    return *outcome;
+    return test::run(io, clock, reconciler.reconcile(which));
   }
 
   void policy_pass() { REQUIRE(pass(policies, "team-a/prod-ssh")); }

@@ -33,8 +33,12 @@ struct Scene {
   test::FakeProvider cloud;
   test::FakeTransport server{clock};
   kube::Client client{server, clock};
+  std::optional<Error> no_provider;  ///< why the cloud cannot even be asked
   World world{clock,
-              [this](const model::CloudAccount&) -> Result<cloud::Provider*> { return &cloud; },
+              [this](const model::CloudAccount&) -> Result<cloud::Provider*> {
+                if (no_provider) return fail(*no_provider);
+                return &cloud;
+              },
               "abcd1234"};
 
   Scene() {
@@ -105,6 +109,7 @@ struct Scene {
     return {{"metadata", meta("ssh", "request", clock.now())},
             {"spec",
              {{"policyRef", {{"name", "prod-ssh"}}},
+              {"requester", {{"username", "ann"}, {"uid", "ann-1"}, {"groups", {"web"}}}},
               {"ports", {{{"port", 22}}}},
               {"sources", {"203.0.113.7/32"}},
               {"duration", "10m"}}}};
@@ -146,6 +151,29 @@ struct Scene {
       return net::Response{.status = 404, .body = R"({"kind":"Status","reason":"NotFound"})"};
     }
     return net::Response{.status = 200, .body = object.dump()};
+  }
+
+  /// The kinds of the rules that the cloud has, by priority.
+  using Kinds = std::vector<std::string>;
+  Kinds kinds() const {
+    Kinds out;
+    for (const auto& rule : cloud.groups.at(key).rules) {
+      const auto mark = plan::read_mark(rule, world.instance);
+      const auto* own = std::get_if<plan::OwnMark>(&mark);
+      out.push_back(own != nullptr ? to_string(own->kind) : "foreign");
+    }
+    return out;
+  }
+
+  /// What a new process knows of the cloud: nothing, but that the account has one group.
+  void forget() {
+    world.machines.clear();
+    world.groups.clear();
+    world.policy_views.clear();
+    world.touched.clear();
+    world.cleared.clear();
+    world.proven_closed.clear();
+    world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
   }
 
   void grant() {
