@@ -7,9 +7,13 @@
 namespace portcullis::cloud {
 namespace {
 
+/// A refused text is not repeated: it may hold a password, and stands in a condition afterwards.
 Result<net::Url> endpoint(const std::string& text, const char* what, bool needs_tls) {
   auto url = net::parse_url(text);
-  if (!url) return fail(Error::Kind::invalid, std::string(what) + " is no address: " + text);
+  if (!url) {
+    return fail(Error::Kind::invalid,
+                std::string(what) + " is no address of the form https://host:port, without a user");
+  }
   if (needs_tls && url->origin.scheme != "https") {
     return fail(Error::Kind::invalid, std::string(what) + " must be https: tokens go there");
   }

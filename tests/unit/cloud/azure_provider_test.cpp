@@ -133,6 +133,23 @@ TEST_CASE("options that cannot be make no provider") {
   CHECK(provider.error().kind == Kind::invalid);
 }
 
+TEST_CASE("an endpoint that is refused is not repeated: it may hold a password") {
+  AzureFixture f;
+  auto options = AzureFixture::options();
+  const std::string refused =
+      GENERATE("https://user:hunter2@login.test", "https://hunter2\\@a.test", "hunter2",
+               "https://login.test/?sig=hunter2");
+  SECTION("of the resource manager") { options.endpoints.arm = refused; }
+  SECTION("of the login server") { options.endpoints.login = refused; }
+  SECTION("of the metadata service") {
+    options.credential = cloud::CredentialKind::managed_identity;
+    options.endpoints.imds = refused;
+  }
+  const auto provider = f.make(options);
+  REQUIRE_FALSE(provider);
+  CHECK_THAT(provider.error().message, !Catch::Contains("hunter2"));
+}
+
 TEST_CASE("a managed identity asks the metadata service, and no file") {
   AzureFixture f;
   auto options = AzureFixture::options();
