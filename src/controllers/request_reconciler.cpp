@@ -110,12 +110,8 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   if (const auto problem = problem_of_verdict(*request)) {
     // What was said while it could be obeyed stands.
     if (request->status.state.empty() || request->status.state == plan::state::pending) {
-      const plan::Decision stuck{.kind = plan::Decision::Kind::wait,
-                                 .reason = plan::reason::verdict_failed,
-                                 .message = *problem};
-      const auto reported = co_await report(
-          request,
-          plan::describe_request(*request, nullptr, std::nullopt, stuck, {}, world_.clock.now()));
+      const auto reported = co_await report_waiting(
+          request, {.reason = plan::reason::verdict_failed, .message = *problem});
       if (!reported) co_return fail(reported.error());
     }
     co_return runtime::Next{.at = world_.clock.now() + look_again};
@@ -178,17 +174,12 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
     // Its watch event comes long before that.
     if (recorded) co_return runtime::Next{.at = world_.clock.now() + look_again};
     sent_.erase(request->meta.uid);
-    const plan::Decision stuck{
-        .kind = plan::Decision::Kind::wait,
-        .reason = plan::reason::verdict_failed,
-        .message = "the decision cannot be recorded: " + recorded.error().message};
-    co_await report(request, plan::describe_request(*request, nullptr, std::nullopt, stuck, {},
-                                                    world_.clock.now()));
+    co_await report_waiting(
+        request, {.reason = plan::reason::verdict_failed,
+                  .message = "the decision cannot be recorded: " + recorded.error().message});
     co_return fail(recorded.error());
   }
-  const auto reported = co_await report(
-      request,
-      plan::describe_request(*request, nullptr, std::nullopt, decision, {}, world_.clock.now()));
+  const auto reported = co_await report_waiting(request, decision);
   if (!reported) co_return fail(reported.error());
   const TimePoint soon = world_.clock.now() + look_again;
   co_return runtime::Next{.at = std::min(decision.again_at.value_or(soon), soon)};
@@ -342,8 +333,15 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
       (open && !is_planned(world_, *verdict))) {
     co_return runtime::Next{.at = now + std::chrono::seconds(5)};
   }
+  model::AccessRequest known = *request;
+  const auto opened = world_.opened.find(verdict->meta.uid);
+  // The status that said when it opened may not have been written.
+  if (!known.status.opened_at && opened != world_.opened.end()) {
+    known.status.opened_at = opened->second;
+  }
   const auto status =
-      plan::describe_request(*request, verdict.get(), end, {}, evidence, world_.clock.now());
+      plan::describe_request(known, verdict.get(), end, {}, evidence, world_.clock.now());
+  if (status.opened_at) world_.opened.emplace(verdict->meta.uid, *status.opened_at);
   if (end && !verdict->ended) {
     const auto written = co_await end_early(world_, client_, verdict, *end);
     if (!written) co_return fail(written.error());
@@ -359,6 +357,7 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
   if (final) {
     world_.touched.erase(verdict->meta.uid);
     world_.cleared.erase(verdict->meta.uid);
+    world_.opened.erase(verdict->meta.uid);
     co_return runtime::Next{};
   }
   TimePoint next = now + read_ways_every;
@@ -366,6 +365,11 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
   if (now < plan::ends_at(*verdict)) next = std::min(next, plan::ends_at(*verdict));
   if (ended_at || world_.awaits_clearance(*verdict)) next = now + std::chrono::seconds(5);
   co_return runtime::Next{.at = next};
+}
+
+Task<Result<Done>> RequestReconciler::report_waiting(Request request, plan::Decision why) {
+  co_return co_await report(request, plan::describe_request(*request, nullptr, std::nullopt, why,
+                                                            {}, world_.clock.now()));
 }
 
 Task<Result<Done>> RequestReconciler::report(Request request, model::RequestStatus status) {

@@ -36,6 +36,7 @@ class RequestReconciler final : public runtime::Reconciler {
   Task<Result<plan::Decision>> ask_authorizer(Request request, plan::Decision decision);
   Task<Result<Done>> record(Request request, plan::Decision decision);
   Task<Result<runtime::Next>> follow(Request request, Verdict verdict);
+  Task<Result<Done>> report_waiting(Request request, plan::Decision why);
   Task<Result<Done>> report(Request request, model::RequestStatus status);
   Task<Result<bool>> has_verdict(Request request);
   Verdict find_verdict(const model::AccessRequest& request) const;

@@ -35,7 +35,10 @@ World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
       group_queue(the_clock),
       provider_of_(std::move(providers)) {
   stores.accounts.listen([this](const std::string& key, const auto&, const auto& after) {
-    if (after) remembered_accounts[key] = after;
+    // One that we let go is not taken up again because others still hold it.
+    const bool leaving =
+        after && after->meta.deleting && !after->meta.has_finalizer(model::finalizer);
+    if (after && (!leaving || remembered_accounts.contains(key))) remembered_accounts[key] = after;
   });
   stores.decisions.listen([this](const std::string& key, const auto& before, const auto& after) {
     if (before) decisions_about[before->request_uid].erase(key);
@@ -44,6 +47,7 @@ World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
   stores.verdicts.listen([this](const std::string& key, const auto& before, const auto& after) {
     if (before && !after) {
       touched.erase(before->meta.uid);
+      opened.erase(before->meta.uid);
       proven_closed.erase(before->meta.uid);
     }
     if (before) verdicts_about[before->meta.ns + "/" + before->request_name].erase(key);

@@ -118,6 +118,8 @@ class World {
   /// Scheduled grants whose requester the authorizer still let when their time came, by verdict
   /// uid.
   std::set<std::string> cleared{};
+  /// When a grant was first seen open, as far as this process knows, by verdict uid.
+  std::map<std::string, TimePoint> opened{};
   /// Groups that a grant had rules in, by verdict uid: where its closing has to be proven.
   std::map<std::string, std::set<std::string>> touched{};
   /// Keys of the verdicts about requests of that key ("namespace/name"), present and past ones.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@ class FakeProvider final : public cloud::Provider {
   std::vector<std::string> writes;
   std::map<std::string, Error> fail_once;
   std::map<std::string, Error> fail_always;
+  std::function<void(const std::string& call)> on_call;  ///< before it is tried
 
   Task<Result<Done>> check() override { co_return done("check"); }
 
@@ -71,6 +73,7 @@ class FakeProvider final : public cloud::Provider {
  private:
   Result<Done> done(const std::string& call) {
     calls.push_back(call);
+    if (on_call) on_call(call);
     if (const auto failure = fail_once.extract(call)) return fail(failure.mapped());
     if (const auto failure = fail_always.find(call); failure != fail_always.end()) {
       return fail(failure->second);

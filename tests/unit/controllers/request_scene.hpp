@@ -65,6 +65,13 @@ struct RequestScene : Scene {
     return test::run(io, clock, policies.reconcile("team-a/prod-ssh"));
   }
 
+  /// From now on each write of a rule meets this, or is followed by a reading that does.
+  void fail_puts(Error error, bool in_reading_back = false) {
+    cloud.on_call = [this, error, in_reading_back](const std::string& call) {
+      if (call.starts_with("put ")) cloud.fail_once[in_reading_back ? "read_group" : call] = error;
+    };
+  }
+
   /// From asked for to proven open.
   void open() {
     REQUIRE(pass());
@@ -95,7 +102,9 @@ struct RequestScene : Scene {
     api.deliver(world);
     const auto account = world.stores.accounts.find("prod");
     if (account) {
-      for (const auto& want : gather_wants(world, *account, key, true).opens) CHECK(want.ended);
+      for (const auto& want : gather_wants(world, *account, key, true).opens) {
+        CHECK((want.ended || want.starts_at > clock.now()));
+      }
     }
     group_pass();
     CHECK_FALSE(is_open());

@@ -172,6 +172,7 @@ struct Scene {
     world.policy_views.clear();
     world.touched.clear();
     world.cleared.clear();
+    world.opened.clear();
     world.proven_closed.clear();
     world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
   }
