@@ -19,9 +19,8 @@ std::string instance_from(const std::string& uid) {
 }
 
 /// What a rotation changes.
-std::string trust_of(const kube::Config& config) {
-  return config.tls.ca_pem + "\n" + config.tls.certificate_pem + "\n" +
-         config.tls.key_pem.reveal() + "\n" + net::to_string(config.origin);
+std::string trust_of(const net::TlsOptions& tls) {
+  return tls.ca_pem + "\n" + tls.certificate_pem + "\n" + tls.key_pem.reveal();
 }
 
 bool is_final(const Error& error) {
@@ -41,16 +40,18 @@ Result<Connection> make_connection(asio::io_context& io, Clock& clock,
   auto transport =
       net::make_beast_transport(io, clock, connection.config.origin, connection.config.tls);
   if (!transport) return fail(transport.error());
-  const auto reload = [&io, &clock, source]() -> Result<RotatingTransport::Made> {
-    const auto again = kube::load_config(source);
-    if (!again) return fail(again.error());
-    return RotatingTransport::Made{
-        .made_of = trust_of(*again), .make = [&io, &clock, config = *again] {
-          return net::make_beast_transport(io, clock, config.origin, config.tls);
-        }};
+  // The server stays the one of the start: our token is for it alone.
+  const auto reload = [&io, &clock,
+                       first = connection.config]() -> Result<RotatingTransport::Made> {
+    const auto tls = kube::read_tls_again(first);
+    if (!tls) return fail(tls.error());
+    return RotatingTransport::Made{.made_of = trust_of(*tls),
+                                   .make = [&io, &clock, origin = first.origin, tls = *tls] {
+                                     return net::make_beast_transport(io, clock, origin, tls);
+                                   }};
   };
-  connection.transport = std::make_unique<RotatingTransport>(clock, std::move(*transport),
-                                                             trust_of(connection.config), reload);
+  connection.transport = std::make_unique<RotatingTransport>(
+      clock, std::move(*transport), trust_of(connection.config.tls), reload);
   connection.client =
       std::make_unique<kube::Client>(*connection.transport, clock, connection.tokens.get());
   return connection;

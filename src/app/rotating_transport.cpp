@@ -22,8 +22,11 @@ net::Transport& RotatingTransport::current() {
   looked_at_ = clock_.boot_now();
   const auto fresh = reload_();
   if (!fresh) {
-    log::warning("certificates cannot be read, going on with the old ones",
-                 {{"error", fresh.error().message}});
+    const bool moved = fresh.error().kind == Error::Kind::conflict;
+    log::write(moved ? log::Level::error : log::Level::warning,
+               moved ? "the configuration leads to another API server, staying with the first"
+                     : "certificates cannot be read, going on with the old ones",
+               {{"error", fresh.error().message}});
     return *transport_;
   }
   if (fresh->made_of == made_of_) return *transport_;

@@ -18,7 +18,8 @@ class RotatingTransport final : public net::Transport {
     std::string made_of;  ///< the files' contents; equal text, no change
     std::function<Result<std::unique_ptr<net::Transport>>()> make;
   };
-  /// Reads the files; called at most once a minute, and after a connection was refused.
+  /// Reads the files; called at most once a minute, and after a connection was refused. `conflict`
+  /// when they lead to another server: told as an error, and the old transport stays.
   using Reload = std::function<Result<Made>()>;
 
   /// `first` is what `transport` was made of.

@@ -61,6 +61,32 @@ Result<Config> load_config(const ConfigSource& source) {
   return load_default(source);
 }
 
+Result<net::TlsOptions> read_tls_again(const Config& first) {
+  net::TlsOptions tls = first.tls;
+  if (first.kubeconfigs.empty()) {
+    auto ca = read_file(first.ca_file);
+    if (!ca) return fail(ca.error());
+    if (trimmed(*ca).empty()) {
+      return fail(Kind::invalid, fmt::format("{}: is empty", first.ca_file));
+    }
+    tls.ca_pem = std::move(*ca);
+    return tls;
+  }
+  auto now = load_kubeconfig(first.kubeconfigs, first.context);
+  if (!now) return fail(now.error());
+  if (now->origin != first.origin) {
+    return fail(Kind::conflict,
+                fmt::format("{}: context \"{}\" leads to {} now, and led to {} when this program "
+                            "started: restart it to go there",
+                            fmt::join(first.kubeconfigs, ", "), first.context,
+                            net::to_string(now->origin), net::to_string(first.origin)));
+  }
+  tls.ca_pem = std::move(now->tls.ca_pem);
+  tls.certificate_pem = std::move(now->tls.certificate_pem);
+  tls.key_pem = std::move(now->tls.key_pem);
+  return tls;
+}
+
 Result<Config> in_cluster_config(const std::string& folder) {
   std::string host = variable("KUBERNETES_SERVICE_HOST");
   const std::string port = variable("KUBERNETES_SERVICE_PORT");

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kube/client.hpp"
 #include "net/beast_transport.hpp"
@@ -20,6 +21,8 @@ struct Config {
   std::string ca_file{};           ///< where `tls.ca_pem` came from, if from a file (for rotation)
   std::string certificate_file{};  ///< likewise, the client certificate
   std::string key_file{};          ///< and its key
+  std::vector<std::string> kubeconfigs{};  ///< the files it was read from; none: the pod's own
+  std::string context{};                   ///< the context of those files, even if none was named
 };
 
 /// `--kubeconfig`, else $KUBECONFIG (a list, first definition wins), else in-cluster, else
@@ -30,6 +33,11 @@ struct ConfigSource {
   std::string context{};     ///< flag; empty: current-context
 };
 Result<Config> load_config(const ConfigSource& source);
+
+/// CA, client certificate and key of `first` as they are in the files now: they rotate under a
+/// running program. The same files and the same context count, whatever became the current one
+/// meanwhile, and never another source. `conflict` if that context leads to another server now.
+Result<net::TlsOptions> read_tls_again(const Config& first);
 
 /// The service account's files and KUBERNETES_SERVICE_HOST/_PORT.
 Result<Config> in_cluster_config(

@@ -215,6 +215,7 @@ Config resolve(const Merged& merged, const std::string& wanted) {
            fmt::format("{}: contexts: no context has the name \"{}\"", merged.first_file, name));
   }
   Config config;
+  config.context = name;
   take_cluster(config, referred(merged.clusters, context->second, "cluster"));
   take_user(config, referred(merged.users, context->second, "user"));
   const std::string ns = text_at(context->second, "namespace");
@@ -238,7 +239,9 @@ Result<Config> load_kubeconfig(const std::vector<std::string>& files, const std:
     if (merged.first_file.empty()) {
       return fail(Kind::not_found, fmt::format("{}: no such file", fmt::join(files, ", ")));
     }
-    return resolve(merged, context);
+    Config config = resolve(merged, context);
+    config.kubeconfigs = files;
+    return config;
   } catch (const Refused& refused) {
     return fail(refused.error);
   } catch (const YAML::Exception& error) {

@@ -262,6 +262,56 @@ TEST_CASE("Inside a cluster the service account's files and two variables say al
         "KUBERNETES_SERVICE_PORT must be defined");
 }
 
+TEST_CASE(
+    "What is read again comes from the first files and the first context, and no other server") {
+  TemporaryFolder folder;
+  folder.write("ca.pem", "CA");
+  const std::string rest =
+      "contexts: [{name: x, context: {cluster: c, user: u}}, {name: y, context: {cluster: d, user: "
+      "u}}]\nclusters: [{name: d, cluster: {server: \"https://other\"}}, {name: c, cluster: {" +
+      server + ", tls-server-name: api, certificate-authority: ca.pem}}]\nusers: [{name: u}]\n";
+  const auto file = folder.write("config", "current-context: x\n" + rest);
+  const auto first = load_config({.kubeconfig = file});
+  REQUIRE(first);
+  CHECK(first->kubeconfigs == std::vector{file});
+  CHECK(first->context == "x");
+
+  folder.write("config", "current-context: y\n" + rest);
+  folder.write("ca.pem", "new CA");
+  const auto again = read_tls_again(*first);
+  REQUIRE(again);
+  CHECK(again->ca_pem == "new CA");
+  CHECK(again->server_name == "api");
+
+  auto elsewhere = *first;
+  elsewhere.context = "y";
+  const auto moved = read_tls_again(elsewhere);
+  REQUIRE_FALSE(moved);
+  CHECK(moved.error().kind == Kind::conflict);
+  CHECK(moved.error().message == file +
+                                     ": context \"y\" leads to https://other now, and led to "
+                                     "https://api.example.com:6443 when this program started: "
+                                     "restart it to go there");
+}
+
+TEST_CASE("A pod reads its own CA again and falls back to nothing else") {
+  TemporaryFolder folder;
+  folder.write("token", "abc");
+  folder.write("ca.crt", "CA");
+  Variable host("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+  Variable port("KUBERNETES_SERVICE_PORT", "443");
+  Variable home("HOME", folder.path().c_str());
+  folder.write(".kube/config", kubeconfig(server, ""));
+  const auto first = in_cluster_config(folder.path());
+  REQUIRE(first);
+  folder.write("ca.crt", "new CA");
+  CHECK(read_tls_again(*first)->ca_pem == "new CA");
+  folder.write("ca.crt", "");
+  CHECK(read_tls_again(*first).error().message == folder.path("ca.crt") + ": is empty");
+  std::filesystem::remove(folder.path("ca.crt"));
+  CHECK(read_tls_again(*first).error().kind == Kind::not_found);
+}
+
 TEST_CASE("A token file is read once a minute, at once after a rejection, and kept in trouble") {
   log::configure(log::Level::error, log::Format::text);
   TemporaryFolder folder;

@@ -1,0 +1,111 @@
+#include "app/connection.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "base/log.hpp"
+#include "net/server.hpp"
+#include "support/certificates.hpp"
+#include "support/fake_clock.hpp"
+#include "support/run_io.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace std::chrono_literals;
+
+namespace portcullis::app {
+namespace {
+
+/// An API server that counts what comes and answers everything with an empty object.
+struct ApiServer {
+  std::vector<std::string> tokens;  ///< that came with the requests
+  std::unique_ptr<net::Server> server;
+
+  ApiServer(asio::io_context& io, Clock& clock, net::ServerOptions options) {
+    server = *net::make_server(
+        io, clock, std::move(options),
+        [this](net::Request request, net::Server::Peer) { return answer(std::move(request)); });
+  }
+
+  Task<net::Response> answer(net::Request request) {
+    const auto token = net::find_header(request.headers, "Authorization");
+    tokens.push_back(token ? std::string(*token) : "");
+    co_return net::Response{.status = 200, .body = "{}"};
+  }
+
+  std::string port() const { return std::to_string(server->port()); }
+};
+
+/// A cluster "first" over TLS with a token, a cluster "other" without either.
+struct TwoClusters {
+  test::FakeClock clock;
+  asio::io_context io;
+  test::TemporaryFolder folder;
+  test::Certificate authority = test::make_certificate({.is_authority = true});
+  test::Certificate leaf = test::make_certificate({.names = {"IP:127.0.0.1"}}, &authority);
+  ApiServer first{io, clock, {.certificate_pem = leaf.pem, .key_pem = leaf.key_pem}};
+  ApiServer other{io, clock, {}};
+
+  std::string config(const std::string& current, const std::string& first_server) {
+    folder.write("ca.pem", authority.pem);
+    return folder.write(
+        "config", "current-context: " + current +
+                      "\n"
+                      "contexts: [{name: first, context: {cluster: first, user: me}},"
+                      " {name: other, context: {cluster: other, user: nobody}}]\n"
+                      "clusters: [{name: first, cluster: {server: \"" +
+                      first_server +
+                      "\", certificate-authority: ca.pem}},"
+                      " {name: other, cluster: {server: \"http://127.0.0.1:" +
+                      other.port() + "\"}}]\n" +
+                      "users: [{name: me, user: {token: secret}}, {name: nobody, user: {}}]\n");
+  }
+  std::string first_address() const { return "https://127.0.0.1:" + first.port(); }
+  std::string other_address() const { return "http://127.0.0.1:" + other.port(); }
+};
+
+TEST_CASE("a running operator stays with its cluster, whatever its kubeconfig says later",
+          "[app]") {
+  log::configure(log::Level::error, log::Format::text);
+  TwoClusters world;
+  OperatorOptions options;
+  options.kubeconfig = world.config("first", world.first_address());
+  auto connection = make_connection(world.io, world.clock, options);
+  REQUIRE(connection);
+  const auto call = [&] {
+    return test::run(world.io, connection->client->call({.target = "/api"})).has_value();
+  };
+  CHECK(call());
+  SECTION("another context became the current one") {
+    world.config("other", world.first_address());
+  }
+  SECTION("the context leads elsewhere") { world.config("first", world.other_address()); }
+  SECTION("the file is gone, and there is one in the home folder") {
+    std::filesystem::remove(options.kubeconfig);
+    world.folder.write(".kube/config", "");
+  }
+  world.clock.advance(2min);
+  CHECK(call());
+  world.clock.advance(2min);
+  CHECK(call());
+  CHECK(world.first.tokens == std::vector<std::string>(3, "Bearer secret"));
+  CHECK(world.other.tokens.empty());
+}
+
+TEST_CASE("a rotated certificate authority is taken up by a running operator", "[app]") {
+  log::configure(log::Level::error, log::Format::text);
+  TwoClusters world;
+  OperatorOptions options;
+  options.kubeconfig = world.config("first", world.first_address());
+  const auto wrong = test::make_certificate({.is_authority = true});
+  world.folder.write("ca.pem", wrong.pem);
+  auto connection = make_connection(world.io, world.clock, options);
+  REQUIRE(connection);
+  const auto refused = test::run(world.io, connection->client->call({.target = "/api"}));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == "CertificateRefused");
+  world.config("other", world.first_address());
+  CHECK(test::run(world.io, connection->client->call({.target = "/api"})));
+  CHECK(world.other.tokens.empty());
+}
+
+}  // namespace
+}  // namespace portcullis::app
