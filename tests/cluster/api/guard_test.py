@@ -66,6 +66,48 @@ def test_our_marks_cannot_be_set_at_creation(metadata, sentence, client, team, s
     refused(client("bob", team).create("AccessDecision", "yes", spec("AccessDecision"), metadata), sentence)
 
 
+OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "mine", "uid": "9c1e4c1e-0000-4000-8000-1d6c9a110002"}
+BULKY = "of a request may hold 16384 characters each"
+# What a request may not bring with it: who may delete its owner could have it, and its decisions, collected as garbage;
+# and a list of requests that are all as large as they can be is read by nobody.
+BAGGAGE = {
+    "an owner": ({"ownerReferences": [OWNER]}, "ownerReferences must be left out"),
+    "an owner that says it is a controller": (
+        {"ownerReferences": [OWNER | {"controller": True, "blockOwnerDeletion": True}]},
+        "ownerReferences must be left out",
+    ),
+    "a large annotation": ({"annotations": {"a.example/b": "x" * 16400}}, BULKY),
+    "many annotations": ({"annotations": {f"a.example/{n:04}": "x" * 100 for n in range(150)}}, BULKY),
+    "many labels": ({"labels": {f"a.example/{n:04}": "x" * 60 for n in range(250)}}, BULKY),
+}
+
+
+@pytest.mark.parametrize("what", BAGGAGE)
+@pytest.mark.parametrize("how", ["create", "apply"])
+def test_a_request_comes_without_baggage(how, what, client, team, spec, refused):
+    alice, (metadata, sentence) = client("alice", team), BAGGAGE[what]
+    if how == "create":
+        answer = alice.create("AccessRequest", "ssh", spec("AccessRequest"), metadata)
+    else:
+        content = {"metadata": {"name": "ssh"} | metadata, "spec": spec("AccessRequest")}
+        answer = alice.apply("AccessRequest", "ssh", content)
+    refused(answer, sentence)
+    assert alice.get("AccessRequest", "ssh") is None
+
+
+def test_what_kubectl_and_others_write_into_annotations_is_welcome(client, team, spec):
+    alice = client("alice", team)
+    written = {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "x" * 16000}}
+    answer = alice.create("AccessRequest", "ssh", spec("AccessRequest"), written)
+    assert answer.status == 201, answer.message
+
+
+@pytest.mark.parametrize("who", ["alice", *MEDDLERS])
+def test_a_request_does_not_grow_afterwards(who, client, team, asked, refused):
+    change = {"metadata": {"annotations": {"a.example/b": "x" * 16400}}}
+    refused(client(who, team).patch("AccessRequest", "ssh", change), BULKY)
+
+
 def test_the_operator_asks_and_decides_on_paper_only(client, spec, refused):
     """What it needs to prove that the guards are in force; a stolen token must not open anything by asking."""
     operator = client("operator", "portcullis-system")
