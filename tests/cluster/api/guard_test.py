@@ -108,14 +108,22 @@ def test_a_request_does_not_grow_afterwards(who, client, team, asked, refused):
     refused(client(who, team).patch("AccessRequest", "ssh", change), BULKY)
 
 
-def test_the_operator_asks_and_decides_on_paper_only(client, spec, refused):
-    """What it needs to prove that the guards are in force; a stolen token must not open anything by asking."""
-    operator = client("operator", "portcullis-system")
-    forged = {"username": "portcullis:forged"}
-    for kind, part in (("AccessRequest", "requester"), ("AccessDecision", "author")):
-        answer = operator.create(kind, "probe", spec(kind, **{part: forged}), query="&dryRun=All")
-        refused(answer, f'user "{OPERATOR}"', "lacks the verb")
-        refused(operator.create(kind, "real", spec(kind)), "only as a dry run")
+def test_the_operator_asks_and_decides_on_paper_only(client, namespace, spec, allow, refused):
+    """What it needs to prove that the guards are in force; a stolen token must not open anything by asking.
+
+    Its role does not even let it make decisions: behind that stands the guard.
+    """
+    decision = spec("AccessDecision", author={"username": "portcullis:forged"})
+    refused(client("operator", namespace).create("AccessDecision", "real", decision), "cannot create resource")
+    allow(OPERATOR, "create", "accessdecisions", namespace)
+    asked = spec("AccessRequest", requester={"username": "portcullis:forged"})
+    for kind, where, given in (
+        ("AccessRequest", "portcullis-system", asked),
+        ("AccessDecision", namespace, decision),
+    ):
+        operator = client("operator", where)
+        refused(operator.create(kind, "probe", given, query="&dryRun=All"), f'user "{OPERATOR}"', "lacks the verb")
+        refused(operator.create(kind, "real", given), "only as a dry run")
 
 
 # --- revoke

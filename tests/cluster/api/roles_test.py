@@ -97,10 +97,7 @@ OPERATOR_MAY = [
         for verb in ("get", "update", "patch")
     ),
     *((verb, "accessverdicts", "", "any") for verb in WRITES),
-    ("delete", "accessrequests", "", "any"),
-    ("delete", "accessdecisions", "", "any"),
     ("create", "accessrequests", "", "portcullis-system"),
-    ("create", "accessdecisions", "", "portcullis-system"),
     # for one policy, which does not exist: to prove that requesters are stamped
     ("request", "jitpolicies", "", "portcullis-system"),
     ("create", "subjectaccessreviews", "authorization.k8s.io", ""),
@@ -126,8 +123,12 @@ OPERATOR_MAY_NOT = [
     ("request", "jitpolicies", "portcullis.dev", "portcullis-system", "prod-ssh"),
     ("request", "jitpolicies", "portcullis.dev", "any", "portcullis-guard-probe"),
     ("create", "accessrequests", "portcullis.dev", "any", ""),
+    ("delete", "accessrequests", "portcullis.dev", "any", "ssh"),
+    ("delete", "accessrequests", "portcullis.dev", "portcullis-system", "ssh"),
     ("create", "accessdecisions", "portcullis.dev", "any", ""),
+    ("create", "accessdecisions", "portcullis.dev", "portcullis-system", ""),
     ("update", "accessdecisions", "portcullis.dev", "any", ""),
+    ("delete", "accessdecisions", "portcullis.dev", "any", "ssh"),
     ("delete", "cloudaccounts", "portcullis.dev", "", "prod"),
     ("update", "leases", "coordination.k8s.io", "portcullis-system", "another"),
     ("update", "leases", "coordination.k8s.io", "any", "portcullis"),
