@@ -47,6 +47,7 @@ class Reflector {
   Task<StreamEnd> read_stream(Duration timeout);
   Task<void> list_pages();
   Task<Result<std::string>> read_pages();
+  bool shall_begin_again(const Error& error, int& restarts);
   Result<std::string> put_page(std::string& body, std::string& version);
   Result<Done> take(const WatchEvent& event);
   Result<Done> take_bookmark(const ObjectHead& head);
@@ -70,6 +71,7 @@ class Reflector {
   bool stream_list_refused_ = false;
   bool bookmarks_seen_ = false;  ///< on the stream that is open
   int short_streams_ = 0;        ///< in a row
+  int page_limit_ = 500;         ///< objects of a page; halved when one was too large to be read
   std::string version_;
   net::BodyStream* stream_ =
       nullptr;  ///< the one that is read; it lives and dies with its coroutine

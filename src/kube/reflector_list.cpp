@@ -1,5 +1,8 @@
 // The paged list, for servers without streaming lists.
 
+#include <fmt/format.h>
+
+#include "base/log.hpp"
 #include "kube/reflector.hpp"
 #include "net/url.hpp"
 
@@ -10,7 +13,8 @@ using Kind = Error::Kind;
 
 constexpr Duration page_deadline = std::chrono::seconds(60);
 constexpr Duration guard = std::chrono::seconds(10);
-constexpr int most_pages = 10'000;
+constexpr int most_objects = 5'000'000;
+constexpr int most_restarts = 3;
 
 }  // namespace
 
@@ -28,21 +32,21 @@ Task<void> Reflector::list_pages() {
   co_await pause(version.error().retry_after);
 }
 
-/// The version of the list, whose items are then in the sink.
+/// The version of the list, whose items are then in the sink. Always in pages: the whole in one
+/// piece could be larger than any answer may be.
 Task<Result<std::string>> Reflector::read_pages() {
   const std::string path = resource_path(resource_, {.name = {}});
   std::string version;
   std::string token;
-  bool paged = true;
-  for (int page = 0; page < most_pages; ++page) {
-    net::Request request{.target = path};
-    if (paged) request.target += "?limit=500";
+  int restarts = 0;
+  for (int page = 0; page < most_objects / page_limit_; ++page) {
+    net::Request request{.target = path + fmt::format("?limit={}", page_limit_)};
     if (!token.empty()) request.target += "&continue=" + net::encode_component(token);
     auto response = co_await stop_.wait_for(client_.clock(), page_deadline + guard,
                                             client_.call(std::move(request), page_deadline));
-    if (!response && response.error().kind == Kind::expired && paged) {
-      // The snapshot of the earlier pages is gone: the whole again, in one piece.
-      paged = false;
+    if (!response && shall_begin_again(response.error(), restarts)) {
+      // A token goes with its limit, and the snapshot of the earlier pages may be gone.
+      page = -1;
       token.clear();
       version.clear();
       sink_.abort_replace();
@@ -53,10 +57,21 @@ Task<Result<std::string>> Reflector::read_pages() {
     auto next = put_page(response->body, version);
     if (!next) co_return fail(next.error());
     if (next->empty()) co_return version;
-    if (!paged || *next == token) break;
+    if (*next == token) break;
     token = std::move(*next);
   }
   co_return fail(Kind::malformed, "the pages of the list do not end");
+}
+
+/// Smaller pages where one was too large, from then on; the same again where a snapshot was gone.
+bool Reflector::shall_begin_again(const Error& error, int& restarts) {
+  if (error.code == "BodyTooLarge" && page_limit_ > 1) {
+    page_limit_ /= 2;
+    log::warning("A page of the list is too large; asking for smaller ones",
+                 {{"resource", resource_.plural}, {"limit", page_limit_}});
+    return true;
+  }
+  return error.kind == Kind::expired && restarts++ < most_restarts;
 }
 
 /// Puts the items of a page into the sink; sets `version` from the first page. Returns the token of

@@ -48,7 +48,11 @@ Task<tl::expected<std::unique_ptr<MessageParser>, Failure>> read_answer(Exchange
     connection->consume(parser->put(connection->buffered()));
     // A body that goes wrong after a good head is the stream's to tell, after what came before.
     if (head_only && parser->has_head() && parser->status() >= 200) co_return parser;
-    if (const auto& fault = parser->fault()) co_return broken(malformed(pool, fault->message));
+    if (const auto& fault = parser->fault()) {
+      Error error = malformed(pool, fault->message);
+      if (fault->kind == ParseFault::Kind::body_too_large) error.code = "BodyTooLarge";
+      co_return broken(std::move(error));
+    }
     if (parser->has_head() && parser->status() < 200) {
       if (parser->status() == 101) co_return broken(malformed(pool, "a protocol not asked for"));
       parser = make_response_parser(limits, no_body);

@@ -21,8 +21,8 @@ struct TlsOptions {
 
 struct TransportOptions {
   std::string user_agent = "portcullis/" PORTCULLIS_VERSION;
-  std::size_t body_limit = 64u << 20;                ///< larger answers of `send` are `malformed`
-  std::size_t max_connections = 16;                  ///< of `send`; more callers wait their turn
+  std::size_t body_limit = 64u << 20;  ///< larger answers of `send` are `malformed`, "BodyTooLarge"
+  std::size_t max_connections = 16;    ///< of `send`; more callers wait their turn
   Duration idle_timeout = std::chrono::seconds(25);  ///< pooled connections older than this go
 };
 

@@ -37,8 +37,10 @@ void finish_unavailable(const Call& call, const std::string& words) {
 
 void finish_too_large(const Call& call) {
   call->cancellation.cancel();  // the rest need not come
-  finish(call, fail(Error::Kind::malformed, "answer of " + call->host + ": more than " +
-                                                std::to_string(call->body_limit) + " bytes"));
+  finish(call, fail({.kind = Error::Kind::malformed,
+                     .message = "answer of " + call->host + ": more than " +
+                                std::to_string(call->body_limit) + " bytes",
+                     .code = "BodyTooLarge"}));
 }
 
 std::optional<std::uint64_t> promised_size(const CpprestCall& call) {

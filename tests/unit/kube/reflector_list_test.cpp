@@ -76,7 +76,7 @@ TEST_CASE("Pages are followed by their tokens; the version is that of the list")
   CHECK(is_watch_from(world.target(3), "20"));
 }
 
-TEST_CASE("When the snapshot of a paged list is gone, the whole is asked for in one piece") {
+TEST_CASE("When the snapshot of a paged list is gone, its pages are read from the first again") {
   World world;
   const bool on_first_page = GENERATE(true, false);
   world.transport.add_stream(400)->piece("sendInitialEvents unknown").end();
@@ -84,13 +84,88 @@ TEST_CASE("When the snapshot of a paged list is gone, the whole is asked for in 
     world.transport.answer(200, list_text({object_text("old", "x", "9")}, "20", "t"));
   }
   world.transport.answer(410, status_text(410, "Expired", "too old"));
-  world.transport.answer(200, list_text({a1, b1}, "25"));
+  world.transport.answer(200, list_text({a1}, "25", "u"));
+  world.transport.answer(200, list_text({b1}, "25"));
   world.transport.add_stream();
   world.start();
-  CHECK(world.transport.sent.at(on_first_page ? 2 : 3).request.target ==
-        "/apis/example.com/v1/widgets");
+  CHECK(world.target(on_first_page ? 2 : 3) == "/apis/example.com/v1/widgets?limit=500");
   CHECK(contents(world.store) == Contents{{"ns/a", "one"}, {"ns/b", "bee"}});
   CHECK(world.reflector.version() == "25");
+}
+
+TEST_CASE("A snapshot that is gone each time is given up for a while, never asked for unpaged") {
+  World world;
+  world.transport.add_stream(400)->piece("sendInitialEvents unknown").end();
+  world.transport.serve = [](const net::Request& request) {
+    return net::Response{.status = has(request.target, "continue") ? 410 : 200,
+                         .body = has(request.target, "continue")
+                                     ? status_text(410, "Expired", "too old")
+                                     : list_text({a1}, "20", "t")};
+  };
+  world.start();
+  CHECK(world.requests() == 1 + 4 * 2);
+  world.pass(2min);
+  CHECK(world.requests() > 1 + 8 * 2);
+  for (std::size_t i = 1; i < world.requests(); ++i) CHECK(has(world.target(i), "?limit=500"));
+  CHECK_FALSE(world.store.synced());
+}
+
+Error body_too_large() {
+  return {.kind = Kind::malformed, .message = "too large", .code = "BodyTooLarge"};
+}
+
+/// Forty objects of which an answer can hold `room`.
+net::Response page_of_forty(const std::string& target, int room, Error* too_large) {
+  const auto number_after = [&target](const std::string& word) {
+    const auto at = target.find(word);
+    return at == std::string::npos ? 0 : std::stoi(target.substr(at + word.size()));
+  };
+  const int limit = number_after("limit=");
+  const int from = number_after("continue=");
+  const int count = std::min(limit == 0 ? 40 : limit, 40 - from);
+  if (count > room) *too_large = body_too_large();
+  std::vector<std::string> items;
+  for (int i = from; i < from + count; ++i) {
+    items.push_back(object_text("o" + std::to_string(i), "x", "9"));
+  }
+  const int next = from + count;
+  return {.status = 200, .body = list_text(items, "20", next < 40 ? std::to_string(next) : "")};
+}
+
+TEST_CASE("Pages too large to be read are asked for again, smaller, down to single objects") {
+  World world;
+  const auto [room, pages] =
+      GENERATE(table<int, std::size_t>({{1, 40}, {15, 3}, {39, 2}, {40, 1}}));
+  world.transport.add_stream(400)->piece("sendInitialEvents unknown").end();
+  world.transport.serve = [most = room](const net::Request& request) -> Result<net::Response> {
+    Error too_large;
+    auto page = page_of_forty(request.target, most, &too_large);
+    if (!too_large.code.empty()) return fail(too_large);
+    return page;
+  };
+  auto stream = world.transport.add_stream();
+  world.start();
+  CHECK(world.store.synced());
+  CHECK(world.store.all().size() == 40);
+  for (std::size_t i = 1; i + 1 < world.requests(); ++i) CHECK(has(world.target(i), "?limit="));
+
+  // What has been learned stays learned.
+  const auto before = world.requests();
+  stream->piece(error_event_text(410, "Expired"));
+  world.transport.add_stream();
+  world.pass(2s);
+  CHECK(world.requests() - before == pages + 1);
+}
+
+TEST_CASE("One object too large to be read is told, not asked for over and over at once") {
+  World world;
+  world.transport.add_stream(400)->piece("sendInitialEvents unknown").end();
+  world.transport.serve = [](const net::Request&) -> Result<net::Response> {
+    return fail(body_too_large());
+  };
+  world.start();
+  CHECK(world.requests() == 1 + 9);  // 500, 250, 125, 62, 31, 15, 7, 3, 1
+  CHECK(world.last_target() == "/apis/example.com/v1/widgets?limit=1");
 }
 
 TEST_CASE("Lists that make no sense leave the store as it was") {

@@ -237,6 +237,7 @@ TEST_CASE("A body past the limit is malformed, with a length, in chunks or to th
   const auto answer = rig.get("/");
   REQUIRE_FALSE(answer);
   CHECK(answer.error().kind == Error::Kind::malformed);
+  CHECK(answer.error().code == "BodyTooLarge");
   rig.connect(kind, server.port(), {.body_limit = 5000});
   CHECK(rig.get("/")->body.size() == 5000);
 }
