@@ -5,9 +5,37 @@
 #include "controllers/evidence.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
+#include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
+#include "plan/reasons.hpp"
 
 namespace portcullis::controllers {
+
+std::optional<model::AccessVerdict::End> ends_by_finding(const World& world,
+                                                         const model::AccessVerdict& verdict) {
+  const auto end = [&](const char* why, std::string message) {
+    return model::AccessVerdict::End{.at = world.clock.now(),
+                                     .reason = why,
+                                     .by = world.operator_name,
+                                     .message = std::move(message)};
+  };
+  const bool replaced = std::ranges::any_of(verdict.targets, [&](const auto& target) {
+    const auto view = world.machines.find(model::resource_key(target.resource_id));
+    return view != world.machines.end() &&
+           (view->second.gone ||
+            (view->second.machine && view->second.machine->vm_id != target.vm_id));
+  });
+  if (replaced) {
+    return end(plan::reason::target_changed, "a machine is gone, or another one than was granted");
+  }
+  if (const auto* older = older_claim(world, verdict)) {
+    return end(plan::reason::conflict, "JitPolicy \"" + older->meta.key() +
+                                           "\" is older and has one of its machines and ports: "
+                                           "it decides");
+  }
+  return std::nullopt;
+}
+
 Task<void> read_ways(World& world, VerdictPointer verdict, std::optional<TimePoint> ended_at) {
   const TimePoint now = world.clock.now();
   if (now >= plan::starts_at(*verdict)) {

@@ -15,6 +15,11 @@ inline constexpr Duration read_ways_every = std::chrono::seconds(60);
 
 using VerdictPointer = std::shared_ptr<const model::AccessVerdict>;
 
+/// Why what was found out ends it before its time: its machines, or an older policy that claims one
+/// of them with one of its ports.
+std::optional<model::AccessVerdict::End> ends_by_finding(const World& world,
+                                                         const model::AccessVerdict& verdict);
+
 /// Has the machines of the grant read: while it is open at least once a minute, when it is over (at
 /// `ended_at`) once, to know which groups to look at. A reading that fails leaves the last one.
 Task<void> read_ways(World& world, VerdictPointer verdict, std::optional<TimePoint> ended_at);

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "controllers/group_wants.hpp"
 #include "controllers/resources.hpp"
+#include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
 
@@ -192,6 +193,9 @@ Task<Result<Done>> GroupReconciler::apply(cloud::Provider* provider, std::string
       // Asking took time: the lease has to outlive the write that begins now.
       if (!may_write_()) co_return fail(Error::Kind::cancelled, "the lease is not ours");
     }
+    if (change.change_class == plan::ChangeClass::keep && what_may_claim(world_)) {
+      co_return fail(Error::Kind::conflict, *what_may_claim(world_));
+    }
     co_return co_await provider->put_rule(group, change.rule);
   }
   const auto removed = co_await provider->remove_rule(group, change.rule.name);
@@ -232,6 +236,7 @@ Task<Result<bool>> GroupReconciler::grants_still_stand(std::vector<std::string> 
     const auto verdict = api::parse_verdict(fresh->dump());
     if (!verdict) co_return fail(verdict.error());
     if (verdict->meta.uid != uid || !world_.is_live(*verdict)) co_return false;
+    if (what_may_claim(world_) || older_claim(world_, *verdict) != nullptr) co_return false;
     if (plan::ends_at(*verdict) - world_.clock.now() < plan::least_life_to_open) co_return false;
     const auto asked = co_await client_.get(requests, {verdict->meta.ns, verdict->request_name});
     if (!asked && asked.error().kind == Error::Kind::not_found) co_return false;

@@ -180,6 +180,8 @@ plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& a
   desired.may_open = world.stores.accounts.find(account.meta.name) != nullptr && may_write &&
                      world.stores.synced() && !may_be_forbidden && world.swept(account.meta.name) &&
                      !account.freeze;
+  // It may be the older claim that makes an exception of another policy's none.
+  desired.may_keep = world.stores.policies.poisoned().empty();
   return desired;
 }
 

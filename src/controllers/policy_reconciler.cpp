@@ -10,6 +10,7 @@
 #include "model/resource_id.hpp"
 #include "plan/policy_status.hpp"
 #include "plan/reasons.hpp"
+#include "plan/request_status.hpp"
 #include "plan/rule_codec.hpp"
 
 namespace portcullis::controllers {
@@ -87,10 +88,15 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
       static_cast<int>(std::ranges::count_if(world_.stores.verdicts.all(), [&](const auto& entry) {
         return entry.second->policy_uid == policy->meta.uid && world_.is_live(*entry.second);
       }));
-  // A request that waits for the policy looks again when what the policy says has changed.
+  const bool conflict = std::ranges::any_of(view.targets, [](const plan::TargetState& target) {
+    return target.state == plan::TargetState::State::conflict;
+  });
+  // A request that waits for the policy looks again when what the policy says has changed; what an
+  // older policy's claim ends, too.
   for (const auto& [name, request] : world_.stores.requests.all()) {
+    const std::string& state = request->status.state;
     if (request->meta.ns == policy->meta.ns && request->policy == policy->meta.name &&
-        (request->status.state.empty() || request->status.state == "Pending")) {
+        (state.empty() || state == "Pending" || (conflict && !plan::is_final(state)))) {
       world_.request_queue.add(name);
     }
   }

@@ -150,6 +150,31 @@ void judge_port(const World& world, const model::CloudAccount& account,
          where + ": " + blame_words(proof.blames) + " above the lock; remove or narrow it");
 }
 
+/// The oldest of these policies decides; whoever comes later only locks.
+const model::JitPolicy* older_claim(const World& world, const model::Meta& claimant,
+                                    const std::vector<model::PolicyPort>& ports,
+                                    const std::string& machine_id) {
+  const auto id = model::parse_resource_id(machine_id);
+  if (!id) return nullptr;
+  for (const auto& [key, other] : world.stores.policies.all()) {
+    if (other->meta.uid == claimant.uid || other->meta.deleting || !other->enforce) continue;
+    if (!model::came_before(other->meta, claimant)) continue;
+    // Judged by what it says, not by whether its machines have been read yet.
+    const auto account = world.stores.accounts.find(other->account);
+    if (!account || !model::allows(*account, other->meta.ns, id->resource_group) ||
+        model::ascii_lower(account->subscription) != model::ascii_lower(id->subscription) ||
+        !plan::names_machine(*other, machine_id)) {
+      continue;
+    }
+    for (const auto& mine : ports) {
+      for (const auto& theirs : other->ports) {
+        if (plan::share_port(mine, theirs)) return other.get();
+      }
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 void judge_target(const World& world, const model::CloudAccount& account,
@@ -203,25 +228,30 @@ void judge_target(const World& world, const model::CloudAccount& account,
 
 const model::JitPolicy* older_claim(const World& world, const model::JitPolicy& policy,
                                     const std::string& machine_id) {
-  const auto id = model::parse_resource_id(machine_id);
-  if (!id) return nullptr;
-  for (const auto& [key, other] : world.stores.policies.all()) {
-    if (other->meta.uid == policy.meta.uid || other->meta.deleting || !other->enforce) continue;
-    if (!model::came_before(other->meta, policy.meta)) continue;
-    // Judged by what it says, not by whether its machines have been read yet.
-    const auto account = world.stores.accounts.find(other->account);
-    if (!account || !model::allows(*account, other->meta.ns, id->resource_group) ||
-        model::ascii_lower(account->subscription) != model::ascii_lower(id->subscription) ||
-        !plan::names_machine(*other, machine_id)) {
-      continue;
-    }
-    for (const auto& mine : policy.ports) {
-      for (const auto& theirs : other->ports) {
-        if (plan::share_port(mine, theirs)) return other.get();
-      }
+  return older_claim(world, policy.meta, policy.ports, machine_id);
+}
+
+const model::JitPolicy* older_claim(const World& world, const model::AccessVerdict& verdict) {
+  const auto policy = world.stores.policies.find(verdict.meta.ns + "/" + verdict.policy_name);
+  if (!policy || policy->meta.uid != verdict.policy_uid) return nullptr;
+  std::vector<model::PolicyPort> ports;
+  for (const auto& port : verdict.ports) {
+    ports.push_back({.range = port.range, .protocol = port.protocol});
+  }
+  for (const auto& target : verdict.targets) {
+    if (const auto* older = older_claim(world, policy->meta, ports, target.resource_id)) {
+      return older;
     }
   }
   return nullptr;
+}
+
+std::optional<std::string> what_may_claim(const World& world) {
+  const auto& unread = world.stores.policies.poisoned();
+  if (unread.empty()) return std::nullopt;
+  return "waits until JitPolicy \"" + *unread.begin() +
+         "\" can be read: it is not understood by this version, and may be an older one that has "
+         "the same machine and port";
 }
 
 }  // namespace portcullis::controllers

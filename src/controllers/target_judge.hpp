@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "controllers/world.hpp"
@@ -14,5 +15,11 @@ void judge_target(const World& world, const model::CloudAccount& account,
 /// An older live policy that has this machine and one of these ports; null if there is none.
 const model::JitPolicy* older_claim(const World& world, const model::JitPolicy& policy,
                                     const std::string& machine_id);
+
+/// The same for what was granted: one that has one of its machines with one of its ports.
+const model::JitPolicy* older_claim(const World& world, const model::AccessVerdict& verdict);
+
+/// A sentence about a policy that cannot be read, if there is one: it may be the older claim.
+std::optional<std::string> what_may_claim(const World& world);
 
 }  // namespace portcullis::controllers

@@ -14,6 +14,15 @@ void wake_requests_of(World& world, const model::JitPolicy& policy) {
   }
 }
 
+/// Policies that may have to give way to this one, or no longer have to.
+void wake_younger(World& world, const model::JitPolicy& policy) {
+  for (const auto& [key, other] : world.stores.policies.all()) {
+    if (other->account == policy.account && model::came_before(policy.meta, other->meta)) {
+      world.policy_queue.add(key);
+    }
+  }
+}
+
 /// Whether only the status changed: our own write coming back, or somebody's nonsense to repair.
 bool only_status(const model::Meta& before, const model::Meta& after) {
   return before.uid == after.uid && before.generation == after.generation &&
@@ -56,6 +65,7 @@ void wire(World& world) {
         }
         world.policy_queue.add(key);
         wake_requests_of(world, after ? *after : *before);
+        wake_younger(world, after ? *after : *before);
         if (!after) world.account_queue.add(before->account);
       });
   world.stores.requests.listen(

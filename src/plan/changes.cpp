@@ -54,9 +54,9 @@ std::vector<std::string> uids(const std::vector<GrantShare>& shares) {
 
 class Writer {
  public:
-  Writer(const std::vector<Proposal>& proposals, const model::SecurityGroup& actual, bool may_open,
-         RulePlan& plan)
-      : proposals_(proposals), may_open_(may_open), plan_(plan), used_(Capacity::of(actual)) {}
+  Writer(const std::vector<Proposal>& proposals, const model::SecurityGroup& actual,
+         const GroupDesired& desired, RulePlan& plan)
+      : proposals_(proposals), desired_(desired), plan_(plan), used_(Capacity::of(actual)) {}
 
   std::map<std::string, SecurityRule> write() && {
     for (const Proposal& proposal : proposals_) {
@@ -145,7 +145,7 @@ class Writer {
     }
     if (!lets_in_beyond(actual, target)) {
       if (ends_earlier(proposal)) {
-        if (!placed || !may_open_) target.priority = actual.priority;
+        if (!placed || !may_widen(proposal)) target.priority = actual.priority;
         put(proposal, ChangeClass::close, target, "the rule ends earlier than it says");
       } else if (placed) {
         widen(proposal, differs);
@@ -159,7 +159,7 @@ class Writer {
       if (placed) widen(proposal, "wanted");
       return;
     }
-    less->priority = placed && may_open_ ? target.priority : actual.priority;
+    less->priority = placed && may_widen(proposal) ? target.priority : actual.priority;
     const bool enough = !lets_in_beyond(target, actual);
     put(proposal, ChangeClass::close, *less, reason);
     if (placed && !enough) widen(proposal, "wanted");
@@ -174,8 +174,13 @@ class Writer {
     return !mark || (mark->until && proposal.mark.until < mark->until);
   }
 
+  bool may_widen(const Proposal& proposal) const {
+    if (proposal.mark.kind == RuleKind::open) return desired_.may_open;
+    return proposal.mark.kind != RuleKind::keep || desired_.may_keep;
+  }
+
   void widen(const Proposal& proposal, std::string reason) {
-    if (!may_open_ && proposal.mark.kind == RuleKind::open) return;
+    if (!may_widen(proposal)) return;
     // What may belong to a grant not resolved yet is left, not furthered.
     if (proposal.mark.kind == RuleKind::open && proposal.grants.empty()) return;
     put(proposal, class_of(proposal.mark.kind), *proposal.target, std::move(reason));
@@ -233,7 +238,7 @@ class Writer {
   }
 
   const std::vector<Proposal>& proposals_;
-  bool may_open_;
+  const GroupDesired& desired_;
   RulePlan& plan_;
   Capacity used_;
   std::map<std::string, SecurityRule> after_;
@@ -244,9 +249,9 @@ class Writer {
 }  // namespace
 
 std::map<std::string, SecurityRule> write_changes(const std::vector<Proposal>& proposals,
-                                                  const model::SecurityGroup& actual, bool may_open,
-                                                  RulePlan& plan) {
-  return Writer(proposals, actual, may_open, plan).write();
+                                                  const model::SecurityGroup& actual,
+                                                  const GroupDesired& desired, RulePlan& plan) {
+  return Writer(proposals, actual, desired, plan).write();
 }
 
 }  // namespace portcullis::plan

@@ -14,6 +14,7 @@ namespace portcullis::plan {
 /// name in lower case.
 std::map<std::string, model::SecurityRule> write_changes(const std::vector<Proposal>& proposals,
                                                          const model::SecurityGroup& actual,
-                                                         bool may_open, RulePlan& plan);
+                                                         const GroupDesired& desired,
+                                                         RulePlan& plan);
 
 }  // namespace portcullis::plan

@@ -178,7 +178,7 @@ RulePlan plan_rules(const GroupDesired& desired, const model::SecurityGroup& act
   RulePlan plan;
   plan.problems = std::move(proposals.problems);
   report_foreign(desired, actual, plan.problems);
-  const auto after = write_changes(proposals.list, actual, desired.may_open, plan);
+  const auto after = write_changes(proposals.list, actual, desired, plan);
   plan.wanted = standing(proposals.list, after);
   plan.next_change = next_change(desired, own, now);
   std::ranges::sort(plan.problems, {}, [](const Problem& problem) {

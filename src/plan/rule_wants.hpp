@@ -74,6 +74,9 @@ struct GroupDesired {
   /// False: no open rule is created or widened. Closing and locking go on, and so do exceptions: a
   /// lock without them would cut off a bastion.
   bool may_open = true;
+  /// False: no exception is created or widened, either: whose it is cannot be told. Existing ones
+  /// stay.
+  bool may_keep = true;
 };
 
 }  // namespace portcullis::plan

@@ -202,6 +202,26 @@ TEST_CASE("Locking goes on when opening is not allowed, and never without its ex
   CHECK(classes(plan_rules(desired, group_of({}), noon)) == Texts{"put keep", "put lock"});
 }
 
+TEST_CASE("No exception is made or widened where whose it is cannot be told; those there stay") {
+  auto desired = one_lock({"10.0.0.4", "10.0.0.6"});
+  desired.keeps = {keep_of(owner_a, {"10.0.0.4"}, {"10.0.9.0/28"})};
+  auto group = locked(desired);
+  desired.may_keep = false;
+  CHECK(plan_rules(desired, group, noon).in_sync());
+  CHECK(classes(plan_rules(desired, group_of({}), noon)) == Texts{"put lock"});
+  const auto source = desired.keeps[0].sources;
+  desired.keeps[0].sources = prefixes({"10.0.9.0/24"});
+  CHECK(plan_rules(desired, group, noon).in_sync());
+  desired.keeps[0].sources = source;
+  desired.keeps[0].destinations = prefixes({"10.0.0.4", "10.0.0.6"});
+  CHECK(plan_rules(desired, group, noon).in_sync());
+  // What somebody else widened is narrowed all the same.
+  const auto keep = std::ranges::find_if(group.rules, is_allow);
+  REQUIRE(keep != group.rules.end());
+  keep->source = anywhere();
+  CHECK(classes(plan_rules(desired, group, noon)) == Texts{"put close"});
+}
+
 TEST_CASE("An exception of a policy that cannot be seen stays with its lock, unless altered") {
   auto desired = one_lock();
   desired.keeps = {keep_of(owner_a, {"10.0.0.4"}, {"10.0.9.0/28"})};
