@@ -8,6 +8,7 @@
 #include "controllers/grants.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
+#include "controllers/target_judge.hpp"
 #include "controllers/usage.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
@@ -150,6 +151,13 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
     }
   }
   if (decision.kind == plan::Decision::Kind::grant) {
+    if (auto unknown = what_may_claim(world_)) {
+      decision = {.kind = plan::Decision::Kind::wait,
+                  .reason = plan::reason::policy_not_ready,
+                  .message = std::move(*unknown)};
+    }
+  }
+  if (decision.kind == plan::Decision::Kind::grant) {
     // Counted before the authorizer is asked: of two requests that race, the second sees the first.
     sent_[request->meta.uid] =
         make_verdict(*request, decision, policy.get(), world_.operator_name, world_.clock.now());
@@ -164,7 +172,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
                       now_policy->meta.generation == policy->meta.generation && now_request &&
                       now_request->meta.uid == request->meta.uid &&
                       now_request->meta.generation == request->meta.generation;
-    if (!same || !may_decide_() || !world_.guard.holds) {
+    if (!same || !may_decide_() || !world_.guard.holds || what_may_claim(world_)) {
       sent_.erase(request->meta.uid);
       co_return fail(Error::Kind::conflict, "something changed while the authorizer was asked");
     }
@@ -276,21 +284,7 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
     end = plan::ends_early(*verdict, world_.surroundings(*verdict), now);
     // What its time has ended already is not ended early by what happens later.
     if (end && !verdict->ended && now >= plan::ends_at(*verdict)) end.reset();
-    if (!end) {
-      const bool replaced = std::ranges::any_of(verdict->targets, [&](const auto& target) {
-        const auto view = world_.machines.find(model::resource_key(target.resource_id));
-        return view != world_.machines.end() &&
-               (view->second.gone ||
-                (view->second.machine && view->second.machine->vm_id != target.vm_id));
-      });
-      if (replaced && now < plan::ends_at(*verdict)) {
-        end = model::AccessVerdict::End{
-            .at = now,
-            .reason = plan::reason::target_changed,
-            .by = world_.operator_name,
-            .message = "a machine is gone, or another one than was granted"};
-      }
-    }
+    if (!end && now < plan::ends_at(*verdict)) end = ends_by_finding(world_, *verdict);
     if (!end && verdict->start_at && now >= plan::starts_at(*verdict) &&
         now < plan::ends_at(*verdict) && !world_.cleared.contains(verdict->meta.uid)) {
       const auto asked = co_await ask_authorizer(
