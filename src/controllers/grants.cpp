@@ -97,6 +97,19 @@ Task<Result<Done>> end_early(World& world, kube::Client& client, VerdictPointer 
   co_return Done{};
 }
 
+Task<Result<Done>> watch_over(World& world, kube::Client& client, VerdictPointer verdict) {
+  if (!verdict->granted || !plan::counts(*verdict, world.operator_name)) co_return Done{};
+  const TimePoint now = world.clock.now();
+  const auto end = plan::ends_early(*verdict, world.surroundings(*verdict), now);
+  std::optional<TimePoint> over;
+  if (now >= plan::ends_at(*verdict)) over = plan::ends_at(*verdict);
+  if (end && end->at < plan::ends_at(*verdict)) over = end->at;
+  co_await read_ways(world, verdict, over);
+  wake_groups_of(world, *verdict, over);
+  if (!end || verdict->ended || now >= plan::ends_at(*verdict)) co_return Done{};
+  co_return co_await end_early(world, client, verdict, *end);
+}
+
 Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, VerdictPointer verdict) {
   const TimePoint now = world.clock.now();
   if (!plan::counts(*verdict, world.operator_name)) {

@@ -36,6 +36,10 @@ void wake_groups_of(World& world, const model::AccessVerdict& verdict,
 Task<Result<Done>> end_early(World& world, kube::Client& client, VerdictPointer verdict,
                              model::AccessVerdict::End end);
 
+/// A verdict whose request is there, but cannot be read: what is granted stays, and closes when it
+/// ends by its time or by something else; neither the verdict nor its request is let go.
+Task<Result<Done>> watch_over(World& world, kube::Client& client, VerdictPointer verdict);
+
 /// A verdict whose request is gone: its grant ends, it stays as the record until `retainFor`, then
 /// it goes. One that does not count never opened anything, and is let go.
 Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, VerdictPointer verdict);

@@ -19,6 +19,7 @@ namespace {
 
 // What is undecided is looked at again no later than this, whatever woke it.
 constexpr Duration look_again = std::chrono::seconds(30);
+constexpr Duration look_unread_again = std::chrono::seconds(5);
 
 model::AccessVerdict make_verdict(const model::AccessRequest& request,
                                   const plan::Decision& decision, const model::JitPolicy* policy,
@@ -59,16 +60,23 @@ Task<Result<runtime::Next>> RequestReconciler::reconcile(std::string key) {
   const auto about = world_.verdicts_about.find(key);
   const std::set<std::string> verdict_keys =
       about == world_.verdicts_about.end() ? std::set<std::string>{} : about->second;
+  const bool unreadable = world_.stores.requests.poisoned().contains(key);
   std::optional<Error> orphan_error;
   for (const std::string& verdict_key : verdict_keys) {
     const Verdict verdict = world_.stores.verdicts.find(verdict_key);
     if (!verdict || (request && request->meta.uid == verdict->request_uid)) continue;
-    const auto tended = co_await tend_past_verdict(world_, client_, verdict);
+    // What cannot be read is not gone.
+    const auto tended = unreadable ? co_await watch_over(world_, client_, verdict)
+                                   : co_await tend_past_verdict(world_, client_, verdict);
     // The living request of that name must not wait for it.
     if (!tended) orphan_error = tended.error();
   }
   if (!request) {
     if (orphan_error) co_return fail(*orphan_error);
+    // That it went after all is told by no event.
+    if (unreadable && !verdict_keys.empty()) {
+      co_return runtime::Next{.at = world_.clock.now() + look_unread_again};
+    }
     co_return runtime::Next{};
   }
   if (orphan_error) {

@@ -192,7 +192,9 @@ std::vector<std::shared_ptr<const model::AccessDecision>> World::said_about(
 plan::Surroundings World::surroundings(const model::AccessVerdict& verdict) const {
   const std::string policy_key = verdict.meta.ns + "/" + verdict.policy_name;
   plan::Surroundings around;
-  around.request = stores.requests.find(verdict.meta.ns + "/" + verdict.request_name).get();
+  const std::string request_key = verdict.meta.ns + "/" + verdict.request_name;
+  around.request = stores.requests.find(request_key).get();
+  around.request_readable = !stores.requests.poisoned().contains(request_key);
   around.policy = stores.policies.find(policy_key).get();
   around.policy_readable = !stores.policies.poisoned().contains(policy_key);
   if (around.policy != nullptr) {

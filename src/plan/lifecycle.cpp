@@ -30,12 +30,12 @@ std::optional<model::AccessVerdict::End> ends_early(const model::AccessVerdict& 
         .at = now, .reason = why, .by = std::move(by), .message = std::move(message)};
   };
   if (verdict.meta.deleting) return end(reason::deleted, "", "its verdict was deleted");
-  const model::AccessRequest* request = around.request;
-  if (request == nullptr || request->meta.uid != verdict.request_uid || request->meta.deleting) {
-    return end(reason::deleted, "", "the request was deleted");
-  }
-  if (request->revoke) {
-    return end(reason::returned, "", "given back (spec.revoke)");
+  if (around.request_readable) {
+    const auto* request = around.request;
+    if (request == nullptr || request->meta.uid != verdict.request_uid || request->meta.deleting) {
+      return end(reason::deleted, "", "the request was deleted");
+    }
+    if (request->revoke) return end(reason::returned, "", "given back (spec.revoke)");
   }
   if (!around.revoked_by.empty()) {
     return end(reason::revoked, around.revoked_by,

@@ -25,7 +25,8 @@ struct Surroundings {
   const model::CloudAccount* account = nullptr;
   std::string revoked_by{};  ///< who filed a Revoke decision; empty: nobody
   std::string revoked_why{};
-  bool policy_readable = true;  ///< false: there, but not understood; it then ends nothing
+  bool request_readable = true;  ///< false: there, but not understood; it then ends nothing
+  bool policy_readable = true;
   bool account_readable = true;
 };
 
