@@ -239,6 +239,8 @@ class Operator {
   /// Nothing new is begun from now on. May be called again.
   void begin_stop() {
     if (std::exchange(stopping_, true)) return;
+    stop_by_ = clock_.boot_now() + options_.stop_within;
+    connection_.client->hurry();
     synced_.notify();
     if (world_) {
       for (auto* queue : queues()) queue->stop();
@@ -247,18 +249,31 @@ class Operator {
       // The lease is given back only when no pass runs any more: its successor may then act at
       // once.
       spawn(drain());
+      spawn(cut_off());
     } else {
       connection_.transport->close();
     }
   }
 
   Task<void> drain() {
-    const BootTime until = clock_.boot_now() + drain_time;
+    const BootTime until = std::min(clock_.boot_now() + drain_time, stop_by_);
     while (busy_ > 0 && clock_.boot_now() < until) {
       co_await clock_.sleep_for(until - clock_.boot_now(), &idle_);
     }
     providers_.close();
-    elector_->stop();
+    elector_->stop(stop_by_ - clock_.boot_now());
+  }
+
+  /// Whoever still waits for an answer when the time is up gets none.
+  Task<void> cut_off() {
+    while (!finished_ && clock_.boot_now() < stop_by_) {
+      co_await clock_.sleep_for(stop_by_ - clock_.boot_now(), &cut_off_);
+    }
+    if (finished_) co_return;
+    log::warning("the API server does not answer in time: stopping without it");
+    connection_.transport->close();
+    providers_.close();
+    elector_->stop(Duration(0));
   }
 
   /// The lease is back (or lost): end what is left.
@@ -267,11 +282,13 @@ class Operator {
     if (events_) events_->stop();
     if (guard_) guard_->stop();
     providers_.close();
-    const BootTime until = clock_.boot_now() + events_time;
+    const BootTime until = std::min(clock_.boot_now() + events_time, stop_by_);
     while (sending_ && clock_.boot_now() < until) {
       co_await clock_.sleep_for(until - clock_.boot_now(), &idle_);
     }
     connection_.transport->close();
+    finished_ = true;
+    cut_off_.notify();
   }
 
   std::array<runtime::Workqueue*, 4> queues() {
@@ -300,6 +317,9 @@ class Operator {
   int busy_ = 0;  ///< workers that have not returned
   bool sending_ = false;
   bool stopping_ = false;
+  BootTime stop_by_{};  ///< set when stopping: nothing is waited for after that
+  bool finished_ = false;
+  Wake cut_off_;
   int code_ = exit_code::ok;
 };
 

@@ -33,6 +33,9 @@ struct OperatorOptions {
   Duration lease_duration = std::chrono::seconds(15);
   Duration renew_deadline = std::chrono::seconds(10);
   Duration retry_period = std::chrono::seconds(2);
+  /// From the signal to the end, whoever does not answer. No flag: those who would kill us wait at
+  /// least 10 s.
+  Duration stop_within = std::chrono::seconds(9);
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::text;
 };

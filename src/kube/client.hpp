@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "base/asio.hpp"
 #include "base/clock.hpp"
@@ -120,10 +121,18 @@ class Client {
   /// `deadline` bounds the time to the head of the answer.
   Task<Result<std::unique_ptr<net::BodyStream>>> open(net::Request request, Duration deadline);
 
+  /// We are stopping: from now on nobody waits for a Retry-After; who does gets the answer that
+  /// asked for it.
+  void hurry();
+
  private:
   Task<Result<nlohmann::json>> write(net::Request request, WriteOptions options);
   Result<Done> authorize(net::Request& request);
   void observe_date(const net::Headers& headers);
+  Task<void> wait(Duration pause);
+
+  bool hurried_ = false;
+  std::vector<std::weak_ptr<Wake>> waiting_;  ///< of those who wait for a Retry-After
   net::Transport& transport_;
   Clock& clock_;
   TokenSource* tokens_;

@@ -62,6 +62,20 @@ void Client::observe_date(const net::Headers& headers) {
   if (const auto time = parse_http_date(*date)) clock_.observe(*time);
 }
 
+void Client::hurry() {
+  hurried_ = true;
+  for (const auto& waiting : waiting_) {
+    if (const auto wake = waiting.lock()) wake->notify();
+  }
+}
+
+Task<void> Client::wait(Duration pause) {
+  const auto wake = std::make_shared<Wake>();
+  std::erase_if(waiting_, [](const auto& waiting) { return waiting.expired(); });
+  waiting_.push_back(wake);
+  co_await clock_.sleep_for(pause, wake.get());
+}
+
 Task<Result<net::Response>> Client::call(net::Request request, Duration deadline) {
   const BootTime end = clock_.boot_now() + deadline;
   if (!net::find_header(request.headers, "Accept")) {
@@ -83,8 +97,9 @@ Task<Result<net::Response>> Client::call(net::Request request, Duration deadline
     }
     if (!wants_repeat(error) || repeat == most_repeats) co_return fail(std::move(error));
     const Duration pause = pause_before(repeat, *error.retry_after);
-    if (clock_.boot_now() + pause >= end) co_return fail(std::move(error));
-    co_await clock_.sleep_for(pause);
+    if (hurried_ || clock_.boot_now() + pause >= end) co_return fail(std::move(error));
+    co_await wait(pause);
+    if (hurried_) co_return fail(std::move(error));
     ++repeat;
   }
 }

@@ -38,6 +38,11 @@ std::int64_t number_of(const json& spec, const char* key) {
   return found != spec.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
 }
 
+/// Nobody answered, and nobody would answer another call at once.
+bool is_silence(const Error& error) {
+  return error.kind == Kind::timeout || error.kind == Kind::cancelled;
+}
+
 }  // namespace
 
 Elector::Elector(Client& client, LeaseOptions options, std::uint64_t jitter_seed)
@@ -45,7 +50,10 @@ Elector::Elector(Client& client, LeaseOptions options, std::uint64_t jitter_seed
       options_(std::move(options)),
       random_(static_cast<std::minstd_rand::result_type>(jitter_seed)) {}
 
-void Elector::stop() { stop_.request(); }
+void Elector::stop(Duration within) {
+  stop_by_ = std::min(stop_by_, client_.clock().boot_now() + within);
+  stop_.request();
+}
 
 bool Elector::holds_for(Duration margin) const {
   return client_.clock().boot_now() + margin < held_until_;
@@ -54,6 +62,9 @@ bool Elector::holds_for(Duration margin) const {
 /// Who leads must know by renew_deadline whether he still does.
 Duration Elector::call_limit() const {
   const Duration limit = std::max<Duration>(1s, options_.renew_deadline / 2);
+  if (stop_.requested()) {
+    return std::clamp<Duration>(stop_by_ - client_.clock().boot_now(), 1ms, limit);
+  }
   if (held_.is_null()) return limit;
   return std::clamp<Duration>(renewed_at_ + options_.renew_deadline - client_.clock().boot_now(),
                               1ms, limit);
@@ -109,6 +120,7 @@ Task<Result<Done>> Elector::hold() {
     // After a long sleep of the machine others may have led meanwhile: that is no renewal.
     if (!is_late()) {
       const auto renewed = co_await renew();
+      unanswered_ = !renewed && is_silence(renewed.error());
       if (renewed && !is_late()) continue;
       if (!renewed) problem = renewed.error();
     }
@@ -223,6 +235,10 @@ void Elector::won(json lease, BootTime asked_at) {
 Task<void> Elector::release() {
   const ObjectName name{.ns = options_.ns, .name = options_.name};
   held_until_ = {};
+  if (unanswered_) {
+    log::info("The lease is left to run out: nobody answers", {{"lease", options_.name}});
+    held_ = nullptr;
+  }
   for (int attempt = 0; attempt < 3 && !held_.is_null(); ++attempt) {
     json lease = std::exchange(held_, nullptr);
     if (attempt > 0) {

@@ -41,8 +41,9 @@ class Elector {
   Task<Result<Done>> hold();
 
   /// A call in flight is waited for, half of renew_deadline at most: its outcome decides what is to
-  /// be given back.
-  void stop();
+  /// be given back. That takes no longer than `within`; and where nobody answered the last renewal
+  /// it is not tried. May be called again, with less time.
+  void stop(Duration within = std::chrono::hours(1));
 
   /// Whether the lease is ours for at least `margin` from now (boot time).
   bool holds_for(Duration margin) const;
@@ -75,6 +76,8 @@ class Elector {
   nlohmann::json held_;    ///< the Lease as our last write left it; null when it is not ours
   BootTime renewed_at_{};  ///< when the last renewal that succeeded was asked for
   BootTime held_until_{};
+  BootTime stop_by_ = BootTime::max();
+  bool unanswered_ = false;  ///< the last renewal
 };
 
 }  // namespace portcullis::kube

@@ -3,6 +3,7 @@
 #include "kube/client.hpp"
 #include "support/fake_transport.hpp"
 #include "support/run.hpp"
+#include "watch_text.hpp"
 
 namespace portcullis::kube {
 namespace {
@@ -369,6 +370,35 @@ TEST_CASE("Who we are comes from a SelfSubjectReview") {
         UserInfo{.username = "op", .uid = "7", .groups = {"a", "b"}, .extra = {{"k", {"v"}}}});
   world.transport.answer(201, R"({"status":{"userInfo":{}}})");
   CHECK(run(world.io, world.clock, world.client.who_am_i()).error().kind == Kind::malformed);
+}
+
+TEST_CASE("Who is in a hurry gets the answer that asked to wait, at once and from then on") {
+  World world;
+  const auto busy = [&world] {
+    world.transport.answer(429, status_text(429, "TooManyRequests", "later"),
+                           {{"Retry-After", "5"}});
+  };
+  busy();
+  busy();
+  test::Outcome<Result<json>> one;
+  test::Outcome<Result<json>> two;
+  test::start(world.io, world.client.get(policies, prod), one);
+  test::start(world.io, world.client.get(policies, prod), two);
+  test::settle(world.io);
+  CHECK_FALSE(one.value);
+  world.client.hurry();
+  test::settle(world.io);
+  REQUIRE(one.value);
+  REQUIRE(two.value);
+  CHECK(one.value->error().kind == Kind::throttled);
+  CHECK(two.value->error().retry_after == 5s);
+  CHECK(world.transport.sent.size() == 2);
+
+  busy();
+  test::Outcome<Result<json>> three;
+  test::start(world.io, world.client.get(policies, prod), three);
+  test::settle(world.io);
+  CHECK(three.value);
 }
 
 }  // namespace

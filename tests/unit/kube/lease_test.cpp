@@ -240,6 +240,31 @@ TEST_CASE("A lease that is won while we stop is given back") {
   CHECK(world.spec()["holderIdentity"] == "");
 }
 
+TEST_CASE("Giving the lease back takes no longer than is allowed, when nobody answers") {
+  World world;
+  world.start(world.one);
+  world.pass(10s);
+  world.one.transport.latency = 1h;
+  const auto writes = world.one.transport.sent.size();
+  SECTION("to what gives it back") {
+    world.one.elector.stop(1500ms);
+    test::settle(world.io);
+    CHECK(world.one.transport.sent.size() == writes + 1);
+    CHECK_FALSE(world.one.last);
+    world.pass(1600ms);
+  }
+  SECTION("to a renewal: then it is not tried") {
+    world.pass(3s);
+    CHECK(world.one.transport.sent.size() == writes + 1);
+    world.one.elector.stop(4500ms);
+    world.pass(4500ms);
+    CHECK(world.one.transport.sent.size() == writes + 1);
+  }
+  REQUIRE(world.one.last);
+  CHECK(world.one.last->has_value());
+  CHECK_FALSE(world.one.elector.holds_for(0s));
+}
+
 TEST_CASE("When somebody else holds the lease, leadership is lost at once") {
   World world;
   world.start(world.one);
