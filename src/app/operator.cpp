@@ -27,8 +27,9 @@
 namespace portcullis::app {
 namespace {
 
-// Longer than any single write may take: what is sent while we hold the lease ends while we do.
-constexpr Duration lease_margin = std::chrono::seconds(8);
+// What is sent while we hold the lease ends while we do.
+static_assert(kube::call_deadline() < lease_margin);
+static_assert(cloud::AzureLimits{}.write_deadline < lease_margin);
 // Passes that run when the signal comes may finish for so long.
 constexpr Duration drain_time = std::chrono::seconds(5);
 // So may Events that have not gone out yet.

@@ -17,6 +17,9 @@ inline constexpr int refused = 4;        ///< the API server does not accept our
 inline constexpr int lease_lost = 5;     ///< another replica may act now; start again
 }  // namespace exit_code
 
+/// What must be left of the lease for a write to begin: longer than any single write may take.
+inline constexpr Duration lease_margin = std::chrono::seconds(9);
+
 struct OperatorOptions {
   std::string kubeconfig{};
   std::string context{};

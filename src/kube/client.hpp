@@ -33,8 +33,9 @@ struct ObjectName {
 /// "namespace/name", or "name" for cluster-scoped objects: the key under which stores keep them.
 std::string to_key(const ObjectName& name);
 
-/// How long one call may take by default, repetitions included.
-constexpr Duration call_deadline() { return std::chrono::seconds(10); }
+/// How long one call may take by default, repetitions included: less than the rest of a lease under
+/// which something is still written.
+constexpr Duration call_deadline() { return std::chrono::seconds(8); }
 
 struct WriteOptions {
   bool dry_run = false;
