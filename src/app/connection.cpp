@@ -10,12 +10,17 @@ namespace {
 const kube::Resource namespaces{"", "v1", "namespaces", "Namespace", false};
 
 /// Eight characters of the cluster's own identity: hexadecimal digits of the UID, dashes left out.
-std::string instance_from(const std::string& uid) {
+Result<std::string> instance_from(const nlohmann::json& system) {
+  const auto pointer = nlohmann::json::json_pointer("/metadata/uid");
   std::string out;
-  for (const char c : uid) {
-    if (c != '-' && out.size() < 8) out += c;
+  if (system.contains(pointer) && system.at(pointer).is_string()) {
+    for (const char c : system.at(pointer).get<std::string>()) {
+      const bool is_digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+      if (is_digit && out.size() < 8) out += c;
+    }
   }
-  return out;
+  if (out.size() == 8) return out;
+  return fail(Error::Kind::malformed, "namespace kube-system has no UID in what was answered");
 }
 
 /// What a rotation changes.
@@ -70,15 +75,16 @@ Task<Result<Identity>> introduce(kube::Client& client, std::string instance_flag
     if (!problem && identity.instance.empty()) {
       const auto system =
           co_await client.get(namespaces, kube::ObjectName{.ns = {}, .name = "kube-system"});
-      if (system) {
-        identity.instance = instance_from(system->at("metadata").at("uid").get<std::string>());
+      const auto instance = system ? instance_from(*system) : fail(system.error());
+      if (instance) {
+        identity.instance = *instance;
       } else {
-        problem = system.error();
+        problem = instance.error();
       }
     }
     if (!problem) co_return identity;
     if (is_final(*problem)) co_return fail(*problem);
-    log::warning("the API server does not answer yet", {{"error", problem->message}});
+    log::warning("the API server does not answer as it should yet", {{"error", problem->message}});
     co_await client.clock().sleep_for(std::chrono::seconds(1));
   }
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "app/connection.hpp"
+#include "app/failure.hpp"
 #include "app/providers.hpp"
 #include "base/log.hpp"
 #include "base/system_clock.hpp"
@@ -87,28 +88,34 @@ class Operator {
 
  private:
   void spawn(Task<void> task) {
-    asio::co_spawn(io_, std::move(task), [this](std::exception_ptr thrown) {
-      if (!thrown) return;
-      try {
-        std::rethrow_exception(thrown);
-      } catch (const std::exception& error) {
-        log::error("a part of the operator failed", {{"error", error.what()}});
-      }
-      code_ = exit_code::internal;
-      begin_stop();
-    });
+    asio::co_spawn(io_, failure_of(std::move(task)),
+                   [this](const std::exception_ptr&, const std::optional<std::string>& failure) {
+                     if (failure) fail_all(*failure);
+                   });
   }
 
+  void fail_all(const std::string& failure) {
+    log::error("a part of the operator failed", {{"error", failure}});
+    code_ = exit_code::internal;
+    begin_stop();
+  }
+
+  /// Whatever happens to a part of it, the whole comes to its end: a process that lives and does
+  /// nothing would be restarted by nobody.
   Task<void> main(asio::signal_set* signals) {
+    if (const auto failure = co_await failure_of(work())) fail_all(*failure);
+    begin_stop();
+    co_await finish();
+    signals->cancel();
+  }
+
+  Task<void> work() {
     const auto me = co_await introduce(*connection_.client, options_.instance);
     if (!me) {
       if (!stopping_) code_ = complain_of_refusal(me.error());
     } else if (!stopping_) {
       co_await lead(*me);
     }
-    begin_stop();
-    co_await finish();
-    signals->cancel();
   }
 
   Task<void> lead(Identity me) {
@@ -221,11 +228,11 @@ class Operator {
     spawn(controller.run_timers());
     for (int worker = 0; worker < controller.options().workers; ++worker) {
       ++busy_;
-      spawn(work(&controller));
+      spawn(serve(&controller));
     }
   }
 
-  Task<void> work(runtime::Controller* controller) {
+  Task<void> serve(runtime::Controller* controller) {
     co_await controller->work();
     if (--busy_ == 0) idle_.notify();
   }

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <exception>
+#include <optional>
+#include <string>
+
+#include "base/asio.hpp"
+
+namespace portcullis::app {
+
+/// Runs `part` to its end. What it threw, in words; nothing if all went well. So what has to follow
+/// a failure can be awaited, which a handler of exceptions cannot do.
+inline Task<std::optional<std::string>> failure_of(Task<void> part) {
+  try {
+    co_await std::move(part);
+  } catch (const std::exception& error) {
+    co_return error.what();
+  } catch (...) {
+    co_return "an exception of an unknown type";
+  }
+  co_return std::nullopt;
+}
+
+}  // namespace portcullis::app
