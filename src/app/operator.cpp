@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <iterator>
 #include <random>
 #include <vector>
 
@@ -21,6 +19,7 @@
 #include "controllers/request_reconciler.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/wiring.hpp"
+#include "kube/files.hpp"
 #include "kube/lease.hpp"
 #include "kube/reflector.hpp"
 #include "net/tls.hpp"
@@ -50,9 +49,12 @@ std::string make_identity(const std::string& given) {
 }
 
 Result<std::string> read_file(const std::string& flag, const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(Error::Kind::invalid, flag + ": cannot read \"" + path + "\"");
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  auto text = kube::read_file(path);
+  if (!text) return fail(text.error().kind, flag + ": " + text.error().message);
+  if (kube::trimmed(*text).empty()) {
+    return fail(Error::Kind::invalid, flag + ": " + path + ": is empty");
+  }
+  return text;
 }
 
 int complain(int code, const Error& error) {
@@ -343,8 +345,7 @@ int run_operator(const OperatorOptions& options) {
     auto read = read_file("--azure-ca-file", options.azure_ca_file);
     if (!read) return complain(exit_code::configuration, read.error());
     ca_pem = std::move(*read);
-    // No text at all would mean the system's roots.
-    const auto trust = net::make_trust(ca_pem.empty() ? "empty" : ca_pem);
+    const auto trust = net::make_trust(ca_pem);
     if (!trust) {
       return complain(exit_code::configuration,
                       {.kind = Error::Kind::invalid,

@@ -4,6 +4,8 @@
 #include <iostream>
 #include <map>
 
+#include "net/url.hpp"
+
 namespace portcullis::app {
 namespace {
 
@@ -22,14 +24,41 @@ std::string check_duration(const std::string& text) {
   return "";
 }
 
-std::string check_url(const std::string& text) {
-  if (text.starts_with("https://") || text.starts_with("http://")) return "";
-  return "\"" + text + "\" must begin with https://";
+/// What was given is not repeated: it could hold a password.
+std::string check_resource_manager(const std::string& text) {
+  const auto url = net::parse_url(text);
+  const bool fits = url && url->origin.scheme == "https" && url->target == "/";
+  return fits ? "" : "must have the form https://host:port: tokens go there";
 }
 
-std::string check_secure_url(const std::string& text) {
-  if (text.starts_with("https://")) return "";
-  return "\"" + text + "\" must begin with https://: tokens go there";
+std::string check_login(const std::string& text) {
+  const auto url = net::parse_url(text);
+  const bool fits =
+      url && url->origin.scheme == "https" && url->target.find('?') == std::string::npos;
+  return fits ? "" : "must have the form https://host:port/path: secrets go there";
+}
+
+std::string check_metadata_service(const std::string& text) {
+  const auto url = net::parse_url(text);
+  return url && url->target.find('?') == std::string::npos ? ""
+                                                           : "must have the form http://host:port";
+}
+
+/// Empty if the times of the lease go together.
+std::string check_lease(const OperatorOptions& options) {
+  const auto text = [](Duration duration) { return format_duration(duration); };
+  if (options.lease_duration <= options.renew_deadline ||
+      options.renew_deadline <= options.retry_period * 12 / 10) {
+    return "--lease-duration (" + text(options.lease_duration) +
+           ") must be above --renew-deadline (" + text(options.renew_deadline) +
+           "), which must be above 1.2 x --retry-period (" + text(options.retry_period) + ")";
+  }
+  // Below that every renewal would come too late for a write.
+  const Duration least = lease_margin + 2 * options.retry_period;
+  if (options.lease_duration >= least) return "";
+  return "--lease-duration (" + text(options.lease_duration) + ") must be at least " + text(least) +
+         ": " + text(lease_margin) + " that a write may take and twice --retry-period (" +
+         text(options.retry_period) + ")";
 }
 
 std::string check_instance(const std::string& text) {
@@ -72,13 +101,13 @@ CommandLine parse_command_line(int argc, char** argv) {
        "Name in the Lease; unique among replicas. Default: host name and a random part");
   text("--azure-arm-endpoint", options.arm_endpoint, "PORTCULLIS_AZURE_ARM_ENDPOINT",
        "ARM server instead of the public cloud's (a lab, Azure Stack)")
-      ->check(CLI::Validator(check_secure_url, ""));
+      ->check(CLI::Validator(check_resource_manager, ""));
   text("--azure-login-endpoint", options.login_endpoint, "PORTCULLIS_AZURE_LOGIN_ENDPOINT",
        "Token server instead of the public cloud's")
-      ->check(CLI::Validator(check_secure_url, ""));
+      ->check(CLI::Validator(check_login, ""));
   text("--azure-imds-endpoint", options.imds_endpoint, "PORTCULLIS_AZURE_IMDS_ENDPOINT",
        "Metadata service for managed identities")
-      ->check(CLI::Validator(check_url, ""));
+      ->check(CLI::Validator(check_metadata_service, ""));
   text("--azure-ca-file", options.azure_ca_file, "PORTCULLIS_AZURE_CA_FILE",
        "PEM file of the only roots trusted for those; default: the system's");
   text("--azure-client-secret-file", options.client_secret_file,
@@ -128,10 +157,8 @@ CommandLine parse_command_line(int argc, char** argv) {
   options.lease_duration = *parse_duration(lease);
   options.renew_deadline = *parse_duration(renew);
   options.retry_period = *parse_duration(retry);
-  if (!(options.lease_duration > options.renew_deadline &&
-        options.renew_deadline > options.retry_period * 12 / 10)) {
-    std::cerr << "portcullis: --lease-duration (" << lease << ") must be above --renew-deadline ("
-              << renew << "), which must be above 1.2 x --retry-period (" << retry << ")\n";
+  if (const auto problem = check_lease(options); !problem.empty()) {
+    std::cerr << "portcullis: " << problem << "\n";
     line.done = true;
     line.exit = exit_code::usage;
   }

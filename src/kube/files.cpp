@@ -20,6 +20,10 @@ Result<std::string> read_file(const std::string& path) {
   if (kind == std::filesystem::file_type::directory) {
     return fail(Error::Kind::invalid, fmt::format("{}: is a directory", path));
   }
+  // Opening a pipe waits for whoever writes, and what is read again later has to be there then.
+  if (!problem && kind != std::filesystem::file_type::regular) {
+    return fail(Error::Kind::invalid, fmt::format("{}: is not a regular file", path));
+  }
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::string text;

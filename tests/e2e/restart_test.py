@@ -136,6 +136,8 @@ BROKEN: dict[str, tuple[Bad, int, tuple[str, ...]]] = {
     "no duration": (lambda f, w, lab: ["--lease-duration=soon"], 2, ("--lease-duration", "soon", "15s")),
     "a lease shorter than its renewal": (
         lambda f, w, lab: ["--lease-duration=5s"], 2, ("--lease-duration", "5s", "--renew-deadline", "10s")),
+    "a lease too short to write under": (
+        lambda f, w, lab: ["--lease-duration=12s"], 2, ("--lease-duration", "12s", "13s", "--retry-period", "2s")),
     "an instance that is none": (lambda f, w, lab: ["--instance=PROD"], 2, ("--instance", "PROD", "eight")),
     "an endpoint without TLS": (
         lambda f, w, lab: ["--azure-arm-endpoint=http://127.0.0.1"], 2, ("--azure-arm-endpoint", "https://")),
@@ -152,7 +154,13 @@ BROKEN: dict[str, tuple[Bad, int, tuple[str, ...]]] = {
         3, ("--azure-ca-file", "certificate")),
     "a CA that is empty": (
         lambda f, w, lab: [f"--kubeconfig={good(w)}", f"--azure-ca-file={write(f, 'ca', '')}"],
-        3, ("--azure-ca-file", "certificate")),
+        3, ("--azure-ca-file", "is empty")),
+    "a secret that is empty": (
+        lambda f, w, lab: [f"--kubeconfig={good(w)}", f"--azure-client-secret-file={write(f, 'secret', '')}"],
+        3, ("--azure-client-secret-file", "is empty")),
+    "a secret that is a folder": (
+        lambda f, w, lab: [f"--kubeconfig={good(w)}", f"--azure-client-secret-file={f}"],
+        3, ("--azure-client-secret-file", "is a directory")),
     "a secret that is not there": (
         lambda f, w, lab: [f"--kubeconfig={good(w)}", f"--azure-client-secret-file={f / 'secret'}"],
         3, ("--azure-client-secret-file",)),

@@ -1,5 +1,7 @@
 #include "app/operator.hpp"
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 
 #include <atomic>
@@ -133,6 +135,34 @@ TEST_CASE("a signal ends the operator in time when the API server hangs", "[app]
   CHECK(std::chrono::steady_clock::now() - began < 3s);
   CHECK(world.code == exit_code::ok);
   CHECK(world.server.unanswered > 0);
+}
+
+TEST_CASE("an answer without the cluster's UID is no reason to fall over", "[app]") {
+  World world;
+  world.options.instance.clear();
+  world.server.kube_system = GENERATE(as<json>{}, json{{"metadata", json::object()}},
+                                      json{{"metadata", {{"uid", 7}}}}, json::object());
+  world.start();
+  REQUIRE(world.run_until([&] { return world.server.asked_for_kube_system > 1; }));
+  CHECK(world.code == -1);
+  world.server.kube_system = {{"metadata", {{"uid", "0a1b2c3d-0000-4000-8000-000000000000"}}}};
+  CHECK(world.run_until([&] { return world.server.renewals > 0; }));
+}
+
+TEST_CASE("a file that cannot be used is told before anything runs", "[app]") {
+  World world;
+  std::string OperatorOptions::* const flag =
+      GENERATE(&OperatorOptions::client_secret_file, &OperatorOptions::federated_token_file,
+               &OperatorOptions::azure_ca_file);
+  std::string& file = world.options.*flag;
+  file = GENERATE(as<std::string>{}, "", "/dev/zero", "empty", "pipe");
+  if (file == "empty") file = world.folder.write("empty", " \n");
+  if (file == "pipe") {
+    file = world.folder.path("pipe");
+    REQUIRE(mkfifo(file.c_str(), 0600) == 0);
+  }
+  if (file.empty()) file = world.folder.path();
+  CHECK(run_operator(world.options) == exit_code::configuration);
 }
 
 }  // namespace
