@@ -199,7 +199,9 @@ class Operator {
     add_reflector(controllers::decisions, world_->stores.decisions);
     add_reflector(controllers::verdicts, world_->stores.verdicts);
     spawn(send_events());
-    guard_ = std::make_unique<controllers::AdmissionGuard>(*world_, client, options_.ns);
+    guard_ = std::make_unique<controllers::AdmissionGuard>(
+        *world_, client, options_.ns, [this](Task<void> watch) { spawn(std::move(watch)); },
+        random_seed());
     spawn(guard_->run());
     // No decision and no write before everything that could forbid it has been seen.
     while (!stopping_ && !world_->stores.synced()) {

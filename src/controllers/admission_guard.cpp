@@ -1,114 +1,209 @@
 #include "controllers/admission_guard.hpp"
 
+#include <algorithm>
+
+#include "api/decode.hpp"
 #include "base/log.hpp"
+#include "controllers/guard_probe.hpp"
 #include "controllers/resources.hpp"
 
 namespace portcullis::controllers {
 namespace {
-
-using nlohmann::literals::operator""_json_pointer;
 
 constexpr Duration prove_again = std::chrono::seconds(60);
 constexpr Duration retry = std::chrono::seconds(1);
 // An API server that does not answer proves nothing either way, but not for ever.
 constexpr Duration believed_for = std::chrono::seconds(90);
 
-// The operator may request the first of these (RBAC) and not the second; neither exists.
-constexpr const char* allowed_policy = "portcullis-guard-probe";
-constexpr const char* denied_policy = "portcullis-guard-denied";
-
-/// Valid in every field, so that only a guard can refuse it.
-nlohmann::json forged_request(const char* policy) {
-  return {{"apiVersion", std::string(api::group) + "/" + api::version},
-          {"kind", "AccessRequest"},
-          {"metadata", {{"name", "portcullis-guard-probe"}}},
-          {"spec",
-           {{"policyRef", {{"name", policy}}},
-            {"targets", {"probe"}},
-            {"ports", {{{"port", 22}, {"protocol", "TCP"}}}},
-            {"sources", {"192.0.2.1/32"}},
-            {"duration", "1m"},
-            {"reason", "proves that the admission policies are in force"},
-            {"requester",
-             {{"username", "portcullis:forged"}, {"uid", "forged"}, {"groups", {"forged"}}}}}}};
-}
-
-bool by_policy(const Error& error, std::string_view words) {
-  return error.kind == Error::Kind::forbidden &&
-         error.message.find("'portcullis-request-create'") != std::string::npos &&
-         error.message.find(words) != std::string::npos;
-}
-
-bool no_answer(const Error& error) {
-  return error.kind == Error::Kind::unavailable || error.kind == Error::Kind::timeout ||
-         error.kind == Error::Kind::throttled || error.kind == Error::Kind::cancelled;
-}
+const std::string changed_words =
+    "the admission policies of manifests/admission are missing or changed: ";
 
 }  // namespace
 
-AdmissionGuard::AdmissionGuard(World& world, kube::Client& client, std::string ns)
-    : world_(world), client_(client), ns_(std::move(ns)) {}
+AdmissionGuard::Watch::Watch(const GuardBook& book, GuardKind kind)
+    : store(
+          api::key_of,
+          [&book, kind](simdjson::dom::element object) -> Result<SeenGuard> {
+            return book.read(kind, object);
+          },
+          [](const std::string&, const Error&) {}) {}
+
+AdmissionGuard::AdmissionGuard(World& world, kube::Client& client, std::string ns, Spawn spawn,
+                               std::uint64_t jitter_seed)
+    : world_(world),
+      client_(client),
+      ns_(std::move(ns)),
+      spawn_(std::move(spawn)),
+      jitter_seed_(jitter_seed),
+      book_(shipped_guards(world.operator_name)),
+      watches_{Watch(book_, GuardKind::policy), Watch(book_, GuardKind::binding),
+               Watch(book_, GuardKind::mutation), Watch(book_, GuardKind::mutation_binding)} {
+  for (Watch& each : watches_) {
+    each.store.when_synced([this] { watched(); });
+    each.store.listen([this](const std::string&, const auto& before, const auto& after) {
+      if ((before && before->ours) || (after && after->ours)) watched();
+    });
+  }
+}
 
 Task<void> AdmissionGuard::run() {
   while (!stopped_) {
-    take(co_await prove());
+    const std::uint64_t lapses = lapses_;
+    const Proof proof = co_await prove();
     if (stopped_) co_return;
-    co_await world_.clock.sleep_for(problem_.empty() ? prove_again : retry, &wake_);
+    // What was proven before the watches saw a lapse says nothing of the time after it.
+    take(lapses == lapses_ ? proof : Proof::unknown);
+    co_await world_.clock.sleep_for(world_.guard.holds ? prove_again : retry, &wake_);
   }
 }
 
 void AdmissionGuard::stop() {
   stopped_ = true;
+  for (Watch& each : watches_) {
+    if (each.reflector) each.reflector->stop();
+  }
   wake_.notify();
 }
 
+// ---- the watches
+
+void AdmissionGuard::watch(GuardKind kind) {
+  Watch& of_kind = watches_.at(static_cast<std::size_t>(kind));
+  if (of_kind.reflector || stopped_) return;
+  of_kind.reflector = std::make_unique<kube::Reflector>(
+      client_, resource_of(kind), of_kind.store, jitter_seed_ + static_cast<std::size_t>(kind));
+  spawn_(of_kind.reflector->run());
+}
+
+bool AdmissionGuard::synced() const {
+  return std::ranges::all_of(guard_kinds, [this](GuardKind kind) {
+    return watches_.at(static_cast<std::size_t>(kind)).store.synced() ||
+           (is_mutating(kind) && !mutating_);
+  });
+}
+
+const SeenGuard* AdmissionGuard::look(const GuardName& name) const {
+  const auto& all = watches_.at(static_cast<std::size_t>(name.kind)).store.all();
+  const auto found = all.find(name.name);
+  return found == all.end() ? nullptr : found->second.get();
+}
+
+/// Something about our objects may have changed.
+void AdmissionGuard::watched() {
+  if (!synced()) return;
+  const GuardBook::Look look_up = [this](const GuardName& name) { return look(name); };
+  const bool was_wrong = watch_problem_.has_value();
+  watch_problem_ = book_.find_problem(look_up, mutating_);
+  if (!watch_problem_) {
+    remember(look_up);
+  } else if (!was_wrong) {
+    // Nothing that was proven before counts any more.
+    ++lapses_;
+    proof_ = Proof::fails;
+    proof_problem_ = "the admission policies are back, and not proven to work yet";
+  }
+  judge();
+  if (was_wrong || watch_problem_) wake_.notify();
+}
+
+// ---- the proofs
+
 Task<AdmissionGuard::Proof> AdmissionGuard::prove() {
-  // Who lacks the verb is refused, by the policy and not by anything else ...
-  const auto denied =
-      co_await client_.create(requests, ns_, forged_request(denied_policy), {.dry_run = true});
-  if (denied) co_return doubt("a request without the verb was let in");
-  if (no_answer(denied.error())) co_return unanswered(denied.error());
-  if (!by_policy(denied.error(), "lacks the verb")) co_return doubt(denied.error().message);
+  const Proof objects = co_await prove_objects();
+  if (objects != Proof::holds) co_return objects;
+  const Proof effect = co_await prove_effect();
+  if (effect == Proof::holds) proof_problem_.clear();
+  co_return effect;
+}
+
+Task<AdmissionGuard::Proof> AdmissionGuard::prove_objects() {
+  const auto reading = co_await read_guards(client_, book_);
+  if (!reading) co_return unanswered("read", reading.error());
+  mutating_ = reading->mutating;
+  for (const GuardKind kind : guard_kinds) {
+    if (!is_mutating(kind) || mutating_) watch(kind);
+  }
+  if (const auto problem = book_.find_problem(reading->look(), mutating_)) {
+    co_return doubt(*problem);
+  }
+  remember(reading->look());
+  co_return Proof::holds;
+}
+
+Task<AdmissionGuard::Proof> AdmissionGuard::prove_effect() {
+  const auto me = co_await client_.who_am_i();
+  if (!me) co_return unanswered("tried", me.error());
+
+  // Who lacks the verb is refused, by the policy and not by anything else, also under their true
+  // name: without stamps that is asked first.
+  const auto denied = judge_denied(
+      co_await client_.create(requests, ns_, probe_request(denied_policy, *me), {.dry_run = true}));
+  if (denied.unanswered) co_return unanswered("tried", *denied.unanswered);
+  if (!denied.problem.empty()) co_return doubt(denied.problem);
 
   // ... and who has it is either stamped with their own name or refused for the forged one.
-  const auto stamped =
-      co_await client_.create(requests, ns_, forged_request(allowed_policy), {.dry_run = true});
-  if (stamped) {
-    const auto who = stamped->value("/spec/requester/username"_json_pointer, std::string());
-    if (who != world_.operator_name) co_return doubt("a forged requester was let in: " + who);
-  } else if (no_answer(stamped.error())) {
-    co_return unanswered(stamped.error());
-  } else if (!by_policy(stamped.error(), "spec.requester.username must be")) {
-    co_return doubt(stamped.error().message);
-  }
-  problem_.clear();
+  const auto forged = judge_forged(
+      co_await client_.create(requests, ns_, probe_request(allowed_policy, forged_requester()),
+                              {.dry_run = true}),
+      me->username);
+  if (forged.unanswered) co_return unanswered("tried", *forged.unanswered);
+  if (!forged.problem.empty()) co_return doubt(forged.problem);
   co_return Proof::holds;
 }
 
 AdmissionGuard::Proof AdmissionGuard::doubt(std::string what) {
-  problem_ = "the admission policies of manifests/admission are missing or changed: " + what;
+  proof_problem_ = changed_words + what;
   return Proof::fails;
 }
 
-AdmissionGuard::Proof AdmissionGuard::unanswered(const Error& error) {
-  problem_ = "the admission policies could not be tried: " + error.message;
+AdmissionGuard::Proof AdmissionGuard::unanswered(std::string what, const Error& error) {
+  proof_problem_ = "the admission policies could not be " + what + ": " + error.message;
   return Proof::unknown;
 }
 
+// ---- what follows
+
 void AdmissionGuard::take(Proof proof) {
-  GuardView& view = world_.guard;
+  tried_ = true;
   const TimePoint now = world_.clock.now();
+  if (proof == Proof::holds) proven_at_ = now;
+  const bool still_believed =
+      proof == Proof::unknown && proof_ == Proof::holds && now - proven_at_ < believed_for;
+  if (!still_believed) proof_ = proof;
+  judge();
+}
+
+/// What was not known before may have been put there a moment ago; what moved did lapse.
+void AdmissionGuard::remember(const GuardBook::Look& look) {
+  const auto change = book_.remember(look, mutating_);
+  if (change.written != TimePoint{}) distrust(change.written + guard_settles);
+  if (change.edited) distrust(world_.clock.now() + guard_settles);
+}
+
+void AdmissionGuard::distrust(TimePoint before) {
+  if (before <= world_.guard.distrust_before) return;
+  world_.guard.distrust_before = before;
+  log::info("undecided requests from before the admission guards are refused",
+            {{"before", format_rfc3339(before)}});
+  wake_everybody();
+}
+
+void AdmissionGuard::judge() {
+  GuardView& view = world_.guard;
   const bool was = view.holds;
-  if (proof == Proof::holds) {
+  view.holds = synced() && !watch_problem_ && proof_ == Proof::holds;
+  if (view.holds) {
     // What came in between was stamped by nobody.
-    if (view.lost) view.distrust_before = now;
-    proven_at_ = now;
+    if (view.lost) distrust(world_.clock.now() + guard_settles);
+    view.lost = false;
+    view.problem.clear();
+  } else {
+    view.lost = view.lost || was || watch_problem_.has_value() || proof_ == Proof::fails;
+    view.problem = watch_problem_ ? changed_words + *watch_problem_ : proof_problem_;
   }
-  view.holds =
-      proof == Proof::holds || (proof == Proof::unknown && was && now - proven_at_ < believed_for);
-  view.lost = !view.holds && (was || view.lost || proof == Proof::fails);
-  view.problem = view.holds ? "" : problem_;
   if (view.holds == was && view.told) return;
+  // Before the first proof there is nothing to tell.
+  if (!view.holds && !view.lost && !tried_) return;
   view.told = true;
   log::write(view.holds ? log::Level::info : log::Level::error,
              view.holds ? "admission guards hold" : "admission guards do not hold",
