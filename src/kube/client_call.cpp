@@ -28,6 +28,12 @@ bool is_header_value(const std::string& text) {
   return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+std::string token_in(const net::Request& request) {
+  constexpr std::string_view scheme = "Bearer ";
+  const auto value = net::find_header(request.headers, "Authorization");
+  return value ? std::string(value->substr(scheme.size())) : std::string();
+}
+
 /// The body of an error answer, as far as it comes soon.
 Task<std::string> read_some(net::BodyStream& stream, Clock& clock, Duration deadline) {
   const BootTime end = clock.boot_now() + deadline;
@@ -89,7 +95,7 @@ Task<Result<net::Response>> Client::call(net::Request request, Duration deadline
     if (!response) co_return response;
     observe_date(response->headers);
     if (is_success(response->status)) co_return response;
-    Error error = to_error(*response, clock_.now());
+    Error error = to_error(*response, clock_.now(), token_in(request));
     if (error.status == 401 && tokens_ != nullptr && !rejected) {
       rejected = true;
       tokens_->reject();
@@ -121,7 +127,7 @@ Task<Result<std::unique_ptr<net::BodyStream>>> Client::open(net::Request request
     if (is_success(status)) co_return std::move(*stream);
     net::Response response{.status = status, .headers = (*stream)->headers()};
     response.body = co_await read_some(**stream, clock_, std::chrono::seconds(5));
-    Error error = to_error(response, clock_.now());
+    Error error = to_error(response, clock_.now(), token_in(request));
     if (error.status != 401 || tokens_ == nullptr || rejected) co_return fail(std::move(error));
     rejected = true;
     tokens_->reject();

@@ -125,9 +125,13 @@ void take_cluster(Config& config, const Entry& cluster) {
   const std::string server = text_at(cluster, "server");
   if (server.empty()) refuse(cluster, "server", "is missing");
   const auto url = net::parse_url(server);
-  if (!url) refuse(cluster, "server", fmt::format("\"{}\" is not an http(s) address", server));
+  // What was refused is not repeated: it could hold a password or a token.
+  if (!url) {
+    refuse(cluster, "server", "is not an address of the form https://host:port, without a user");
+  }
   if (url->target != "/") {
-    refuse(cluster, "server", fmt::format("\"{}\": a path is not supported", server),
+    refuse(cluster, "server",
+           fmt::format("{}: a path is not supported", net::to_string(url->origin)),
            Kind::unsupported);
   }
   if (flag_at(cluster, "insecure-skip-tls-verify")) {

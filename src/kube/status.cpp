@@ -17,7 +17,32 @@ constexpr int depth_limit = 128;
 constexpr std::size_t message_limit = 2048;
 constexpr Duration longest_retry_after = std::chrono::hours(1);
 
+constexpr std::size_t body_limit = 256;   ///< of what is no Status, in a message
+constexpr std::size_t reason_limit = 64;  ///< the longest of apimachinery's has 23
+
 struct TooDeep {};
+
+bool is_token_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '_' || c == '.';
+}
+
+/// Without the token that was sent, and without what looks like a JSON Web Token: a proxy's page
+/// may show the request that it did not like.
+std::string masked(std::string text, const std::string& token = {}) {
+  constexpr std::string_view mask = "[token]";
+  constexpr std::size_t shortest = 16;
+  for (auto at = token.empty() ? std::string::npos : text.find(token); at != std::string::npos;
+       at = text.find(token, at + mask.size())) {
+    text.replace(at, token.size(), mask);
+  }
+  for (auto at = text.find("eyJ"); at != std::string::npos; at = text.find("eyJ", at + 1)) {
+    auto end = at;
+    while (end < text.size() && is_token_character(text[end])) ++end;
+    if (end - at >= shortest) text.replace(at, end - at, mask);
+  }
+  return text;
+}
 
 std::string text_of(const json& object, const char* key) {
   if (!object.is_object()) return {};
@@ -98,10 +123,10 @@ bool is_version_too_large(const json& status, std::string_view message) {
   });
 }
 
-Error from_status(const json& status, int code) {
+Error from_status(const json& status, int code, const std::string& token = {}) {
   Error error{.kind = kind_of_code(code),
-              .message = text_of(status, "message").substr(0, message_limit),
-              .code = text_of(status, "reason"),
+              .message = masked(text_of(status, "message"), token).substr(0, message_limit),
+              .code = masked(text_of(status, "reason"), token).substr(0, reason_limit),
               .status = code};
   if (const auto kind = kind_of_reason(error.code)) error.kind = *kind;
   if (is_version_too_large(status, error.message)) error.code = "ResourceVersionTooLarge";
@@ -123,7 +148,7 @@ bool is_status(const Result<json>& body) {
 /// One line of printable text: an answer's body may be anything.
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text.substr(0, message_limit)) {
+  for (const char c : text.substr(0, body_limit)) {
     const auto byte = static_cast<unsigned char>(c);
     out += byte < 0x20 || byte >= 0x7f ? ' ' : c;
   }
@@ -145,7 +170,7 @@ Result<json> parse_object(std::string_view text) {
     return value;
   } catch (const json::exception& error) {
     return fail(Kind::malformed,
-                fmt::format("the answer is not JSON: {}", printable(error.what())));
+                fmt::format("the answer is not JSON: {}", printable(masked(error.what()))));
   } catch (const TooDeep&) {
     return fail(Kind::malformed,
                 fmt::format("the answer is nested deeper than {} levels", depth_limit));
@@ -172,16 +197,17 @@ std::optional<Duration> parse_retry_after(std::string_view text, TimePoint now) 
   return std::min<Duration>(*date - now, longest_retry_after);
 }
 
-Error to_error(const net::Response& response, TimePoint now) {
+Error to_error(const net::Response& response, TimePoint now, const std::string& token) {
   const auto body = parse_object(response.body);
   Error error;
   if (is_status(body)) {
-    error = from_status(*body, response.status);
+    error = from_status(*body, response.status, token);
   } else {
     error.kind = kind_of_code(response.status);
     error.status = response.status;
     error.message = fmt::format("the server answered {}", response.status);
-    if (const auto text = printable(response.body); !text.empty()) error.message += ": " + text;
+    const auto text = printable(masked(response.body, token));
+    if (!text.empty()) error.message += ": " + text;
   }
   if (const auto header = response.header("Retry-After")) {
     if (const auto wait = parse_retry_after(*header, now)) error.retry_after = wait;

@@ -17,9 +17,10 @@ Result<nlohmann::json> parse_object(std::string_view text);
 Result<std::string> to_text(const nlohmann::json& value);
 
 /// What an answer with an error status means: by the reason of the Status in its body, else by the
-/// code. Bodies that are no Status (a proxy's page, a cut one) give their first 2,048 bytes as
+/// code. Bodies that are no Status (a proxy's page, a cut one) give their first 256 bytes as
+/// message. `token` is what was sent: neither that nor anything that looks like one comes into a
 /// message.
-Error to_error(const net::Response& response, TimePoint now);
+Error to_error(const net::Response& response, TimePoint now, const std::string& token = {});
 
 /// The same for the Status that an ERROR event of a watch holds, as text.
 Error to_error(std::string_view status);

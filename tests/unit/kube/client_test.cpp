@@ -372,6 +372,29 @@ TEST_CASE("Who we are comes from a SelfSubjectReview") {
   CHECK(run(world.io, world.clock, world.client.who_am_i()).error().kind == Kind::malformed);
 }
 
+TEST_CASE("No token comes into a message, whoever sends it back") {
+  World world;
+  const std::string jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl_-1";
+  const auto [body, message] = GENERATE_REF(table<std::string, std::string>({
+      {"<p>Authorization: Bearer first</p>",
+       "the server answered 502: <p>Authorization: Bearer [token]</p>"},
+      {"x=" + jwt + "&y", "the server answered 502: x=[token]&y"},
+      {status_text(502, "Bad", "no: first, " + jwt + "; eyJ is short"),
+       "no: [token], [token]; eyJ is short"},
+      {std::string(250, '.') + " first",
+       "the server answered 502: " + std::string(250, '.') + " [toke"},
+      {std::string(5000, 'x'), "the server answered 502: " + std::string(256, 'x')},
+  }));
+  world.transport.answer(502, body);
+  CHECK(world.get().error().message == message);
+  world.transport.add_stream(502)->piece(body).end();
+  const auto opened = run(world.io, world.clock, world.client.open({.target = "/"}, 1s));
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().message == message);
+  world.transport.answer(200, "{\"a\": " + jwt + "}");
+  CHECK(world.get().error().message.find("eyJ") == std::string::npos);
+}
+
 TEST_CASE("Who is in a hurry gets the answer that asked to wait, at once and from then on") {
   World world;
   const auto busy = [&world] {

@@ -74,6 +74,7 @@ TEST_CASE("A kubeconfig that cannot be used is refused with file and field") {
     Kind kind;
     std::string message;  ///< after "<file>: "
   };
+  const std::string address = "is not an address of the form https://host:port, without a user";
   const std::string instead = "; use a token, a tokenFile or a client certificate";
   const auto row = GENERATE_COPY(values<Row>({
       {"exec", server, "exec: {command: kubelogin}", Kind::unsupported,
@@ -98,9 +99,13 @@ TEST_CASE("A kubeconfig that cannot be used is refused with file and field") {
       {"no server", "tls-server-name: x", "token: t", Kind::invalid,
        "cluster \"c\": server: is missing"},
       {"odd server", "server: \"api:6443\"", "token: t", Kind::invalid,
-       "cluster \"c\": server: \"api:6443\" is not an http(s) address"},
+       "cluster \"c\": server: " + address},
+      {"server with a password", "server: \"https://me:hunter2@api\"", "token: t", Kind::invalid,
+       "cluster \"c\": server: " + address},
       {"server with a path", "server: \"https://r/k8s/c-1\"", "token: t", Kind::unsupported,
-       "cluster \"c\": server: \"https://r/k8s/c-1\": a path is not supported"},
+       "cluster \"c\": server: https://r: a path is not supported"},
+      {"server with a query", "server: \"https://r/?token=hunter2\"", "token: t", Kind::unsupported,
+       "cluster \"c\": server: https://r: a path is not supported"},
       {"server is a map", "server: {a: b}", "token: t", Kind::invalid,
        "cluster \"c\": server: is not a text"},
       {"bad base64", server + ", certificate-authority-data: \"Q0E\"", "token: t", Kind::invalid,
