@@ -1,7 +1,6 @@
 """One real control plane for all tests of this folder, with our CRDs, policies and roles; a namespace per test."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from world.controlplane import ControlPlane
@@ -28,21 +27,3 @@ def cluster() -> Iterator[ControlPlane]:
 def namespace(cluster: ControlPlane, request: pytest.FixtureRequest) -> str:
     """A fresh namespace, named after the test."""
     return cluster.namespace(fresh_namespace_name(request.node.name))
-
-
-@pytest.fixture
-def alice(cluster: ControlPlane) -> Path:
-    """An engineer who asks for access; has no rights until a test gives her some."""
-    return cluster.user("alice", ["engineers"])
-
-
-@pytest.fixture
-def bob(cluster: ControlPlane) -> Path:
-    """A colleague who approves; has no rights until a test gives him some."""
-    return cluster.user("bob", ["engineers", "approvers"])
-
-
-@pytest.fixture
-def mallory(cluster: ControlPlane) -> Path:
-    """Somebody who tries what is not allowed."""
-    return cluster.user("mallory", ["engineers"])

@@ -72,21 +72,3 @@ def team(world: World, lab: Lab, namespace: str) -> Iterator[Team]:
     if not world.operator.process.running:
         world.operator.start()
     team.leave()
-
-
-@pytest.fixture
-def alice(cluster: ControlPlane) -> Path:
-    """An engineer who asks for access; has no rights until a test gives her some."""
-    return cluster.user("alice", ["engineers"])
-
-
-@pytest.fixture
-def bob(cluster: ControlPlane) -> Path:
-    """A colleague who approves; has no rights until a test gives him some."""
-    return cluster.user("bob", ["engineers", "approvers"])
-
-
-@pytest.fixture
-def mallory(cluster: ControlPlane) -> Path:
-    """Somebody who tries what is not allowed."""
-    return cluster.user("mallory", ["engineers"])
