@@ -120,7 +120,7 @@ Task<Result<Done>> Elector::hold() {
     // After a long sleep of the machine others may have led meanwhile: that is no renewal.
     if (!is_late()) {
       const auto renewed = co_await renew();
-      unanswered_ = !renewed && is_silence(renewed.error());
+      if (!renewed) unanswered_ = is_silence(renewed.error());
       if (renewed && !is_late()) continue;
       if (!renewed) problem = renewed.error();
     }
@@ -226,6 +226,7 @@ Task<Result<Done>> Elector::take(json lease) {
 void Elector::won(json lease, BootTime asked_at) {
   observe(lease);
   held_ = std::move(lease);
+  unanswered_ = false;
   renewed_at_ = asked_at;
   // Others count from when they saw our record, which is later than when we sent it.
   held_until_ = asked_at + options_.lease_duration;

@@ -265,6 +265,21 @@ TEST_CASE("Giving the lease back takes no longer than is allowed, when nobody an
   CHECK_FALSE(world.one.elector.holds_for(0s));
 }
 
+TEST_CASE("Who has the lease again after a silence gives it back when stopped") {
+  World world;
+  world.start(world.one);
+  world.pass(10s);
+  world.one.transport.latency = 1h;
+  world.pass(20s);
+  REQUIRE(world.one.last);
+  world.one.transport.latency = 0s;
+  world.start(world.one);
+  REQUIRE(world.one.led == 2);
+  world.one.elector.stop();
+  test::settle(world.io);
+  CHECK(world.spec()["holderIdentity"] == "");
+}
+
 TEST_CASE("When somebody else holds the lease, leadership is lost at once") {
   World world;
   world.start(world.one);
