@@ -84,37 +84,22 @@ Task<Result<json>> Client::create(Resource resource, std::string ns, json body,
   if (auto completed = complete(body, resource, name); !completed) {
     co_return fail(completed.error());
   }
-  auto text = to_text(body);
-  if (!text) co_return fail(text.error());
-  net::Request request{.method = "POST",
-                       .target = write_path(resource, name, options),
-                       .headers = {{"Content-Type", "application/json"}},
-                       .body = std::move(*text)};
-  co_return co_await write(std::move(request), options);
+  co_return co_await write({"POST", "application/json"}, write_path(resource, name, options),
+                           std::move(body), options);
 }
 
 Task<Result<json>> Client::merge_patch(Resource resource, ObjectName name, json patch,
                                        WriteOptions options) {
   if (auto checked = check_name(resource, name); !checked) co_return fail(checked.error());
-  auto text = to_text(patch);
-  if (!text) co_return fail(text.error());
-  net::Request request{.method = "PATCH",
-                       .target = write_path(resource, name, options),
-                       .headers = {{"Content-Type", "application/merge-patch+json"}},
-                       .body = std::move(*text)};
-  co_return co_await write(std::move(request), options);
+  co_return co_await write({"PATCH", "application/merge-patch+json"},
+                           write_path(resource, name, options), std::move(patch), options);
 }
 
 Task<Result<json>> Client::json_patch(Resource resource, ObjectName name, json patch,
                                       WriteOptions options) {
   if (auto checked = check_name(resource, name); !checked) co_return fail(checked.error());
-  auto text = to_text(patch);
-  if (!text) co_return fail(text.error());
-  net::Request request{.method = "PATCH",
-                       .target = write_path(resource, name, options),
-                       .headers = {{"Content-Type", "application/json-patch+json"}},
-                       .body = std::move(*text)};
-  auto answer = co_await write(std::move(request), options);
+  auto answer = co_await write({"PATCH", "application/json-patch+json"},
+                               write_path(resource, name, options), patch, options);
   // A failed `test` has no reason of its own: the server says only that the patch did not apply.
   if (!answer && answer.error().status == 422 && has_test(patch) &&
       answer.error().message.starts_with("the server rejected our request due to an error")) {
@@ -129,13 +114,9 @@ Task<Result<json>> Client::apply(Resource resource, ObjectName name, json body,
   if (auto completed = complete(body, resource, name); !completed) {
     co_return fail(completed.error());
   }
-  auto text = to_text(body);
-  if (!text) co_return fail(text.error());
-  net::Request request{.method = "PATCH",
-                       .target = write_path(resource, name, options) + "&force=true",
-                       .headers = {{"Content-Type", "application/apply-patch+yaml"}},
-                       .body = std::move(*text)};
-  co_return co_await write(std::move(request), options);
+  co_return co_await write({"PATCH", "application/apply-patch+yaml"},
+                           write_path(resource, name, options) + "&force=true", std::move(body),
+                           options);
 }
 
 Task<Result<json>> Client::replace(Resource resource, ObjectName name, json body,
@@ -144,14 +125,9 @@ Task<Result<json>> Client::replace(Resource resource, ObjectName name, json body
   if (auto completed = complete(body, resource, name); !completed) {
     co_return fail(completed.error());
   }
-  auto text = to_text(body);
-  if (!text) co_return fail(text.error());
   const WriteOptions options{.deadline = deadline};
-  net::Request request{.method = "PUT",
-                       .target = write_path(resource, name, options),
-                       .headers = {{"Content-Type", "application/json"}},
-                       .body = std::move(*text)};
-  co_return co_await write(std::move(request), options);
+  co_return co_await write({"PUT", "application/json"}, write_path(resource, name, options),
+                           std::move(body), options);
 }
 
 Task<Result<Done>> Client::remove(Resource resource, ObjectName name, Preconditions preconditions) {
@@ -172,8 +148,14 @@ Task<Result<Done>> Client::remove(Resource resource, ObjectName name, Preconditi
   co_return Done{};
 }
 
-Task<Result<json>> Client::write(net::Request request, WriteOptions options) {
-  if (options.dry_run) request.target += "&dryRun=All";
+Task<Result<json>> Client::write(Form form, std::string target, json body, WriteOptions options) {
+  auto text = to_text(body);
+  if (!text) co_return fail(text.error());
+  if (options.dry_run) target += "&dryRun=All";
+  net::Request request{.method = form.method,
+                       .target = std::move(target),
+                       .headers = {{"Content-Type", form.content_type}},
+                       .body = std::move(*text)};
   auto response = co_await call(std::move(request), options.deadline);
   if (!response) co_return fail(response.error());
   co_return parse_object(response->body);

@@ -127,7 +127,12 @@ class Client {
   void hurry();
 
  private:
-  Task<Result<nlohmann::json>> write(net::Request request, WriteOptions options);
+  struct Form {
+    const char* method;
+    const char* content_type;
+  };
+  Task<Result<nlohmann::json>> write(Form form, std::string target, nlohmann::json body,
+                                     WriteOptions options);
   Result<Done> authorize(net::Request& request);
   void observe_date(const net::Headers& headers);
   Task<void> wait(Duration pause);
