@@ -57,8 +57,10 @@ Result<Connection> make_connection(asio::io_context& io, Clock& clock,
   };
   connection.transport = std::make_unique<RotatingTransport>(
       clock, std::move(*transport), trust_of(connection.config.tls), reload);
+  const net::Origin& origin = connection.config.origin;
   connection.client =
-      std::make_unique<kube::Client>(*connection.transport, clock, connection.tokens.get());
+      std::make_unique<kube::Client>(*connection.transport, clock, connection.tokens.get(),
+                                     origin.scheme == "https" ? net::to_string(origin) : "");
   return connection;
 }
 

@@ -26,14 +26,16 @@ class Clock {
  public:
   virtual ~Clock() = default;
 
-  /// Never goes back, and never earlier than the latest `observe`d time advanced by boot time.
+  /// Never goes back once a date was believed, and never earlier than the latest one that was,
+  /// advanced by boot time.
   virtual TimePoint now() const = 0;
 
   /// For deadlines and leases: unaffected by any change of the date.
   virtual BootTime boot_now() const = 0;
 
-  /// A date that a trusted server stated. Moves `now` forward, never back.
-  virtual void observe(TimePoint server_time) = 0;
+  /// A date that `origin` ("https://host:port") stated, proven by TLS. Moves `now` forward, never
+  /// back; far ahead only when another origin says the same.
+  virtual void observe(TimePoint server_time, std::string_view origin) = 0;
 
   /// Returns when `now() >= when`, or when `wake` is notified (which resets it).
   virtual Task<void> sleep_until(TimePoint when, Wake* wake = nullptr) = 0;

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "base/log.hpp"
+
 namespace portcullis {
 namespace {
 
@@ -33,22 +35,24 @@ int make_timer(BootTime when) {
 
 }  // namespace
 
-SystemClock::SystemClock() : base_time_(read_wall_clock()), base_boot_(read_boot_clock()) {}
+SystemClock::SystemClock() : time_(read_wall_clock(), read_boot_clock()) {}
 
 BootTime SystemClock::boot_now() const { return read_boot_clock(); }
 
-TimePoint SystemClock::now() const { return base_time_ + (read_boot_clock() - base_boot_); }
+TimePoint SystemClock::now() const { return time_.at(read_boot_clock()); }
 
-void SystemClock::observe(TimePoint server_time) {
-  const TimePoint before = now();
-  skew_ = server_time - read_wall_clock();
-  // Until the first answer only the wall clock is known, and it may be ahead of the truth: the
-  // first trusted date replaces it. From then on time only moves forward.
-  if (observed_ && server_time <= before) return;
-  observed_ = true;
-  base_time_ = server_time;
-  base_boot_ = read_boot_clock();
+void SystemClock::observe(TimePoint server_time, std::string_view origin) {
+  const auto heard = time_.observe(server_time, origin, read_boot_clock());
+  if (heard == TrustedTime::Heard::doubted) {
+    log::warning("a server's date is far ahead and not believed until another one agrees",
+                 {{"origin", origin}, {"date", format_rfc3339(server_time)}});
+  }
+  if (heard != TrustedTime::Heard::moved) return;
   for (auto* sleeper : date_sleepers_) sleeper->cancel();  // their boot deadline has changed
+}
+
+Duration SystemClock::skew() const {
+  return time_.largest_skew(read_wall_clock(), read_boot_clock());
 }
 
 Task<void> SystemClock::sleep_until_boot(BootTime when, Wake* wake, bool* woken,

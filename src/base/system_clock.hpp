@@ -3,6 +3,7 @@
 #include <list>
 
 #include "base/clock.hpp"
+#include "base/trusted_time.hpp"
 
 namespace portcullis {
 
@@ -15,20 +16,18 @@ class SystemClock final : public Clock {
 
   TimePoint now() const override;
   BootTime boot_now() const override;
-  void observe(TimePoint server_time) override;
+  void observe(TimePoint server_time, std::string_view origin) override;
   Task<void> sleep_until(TimePoint when, Wake* wake = nullptr) override;
   Task<void> sleep_for(Duration duration, Wake* wake = nullptr) override;
 
-  /// Latest observed server time minus the wall clock at that moment; zero before the first.
-  Duration skew() const { return skew_; }
+  /// How far the servers' dates are from the wall clock, those that `now` does not follow (see
+  /// TrustedTime) too: the largest difference either way, positive if a server is ahead.
+  Duration skew() const;
 
  private:
   Task<void> sleep_until_boot(BootTime when, Wake* wake, bool* woken, bool follows_date);
 
-  TimePoint base_time_;  ///< `now` at `base_boot_`
-  BootTime base_boot_;
-  bool observed_ = false;
-  Duration skew_{0};
+  TrustedTime time_;
   std::list<asio::posix::stream_descriptor*> date_sleepers_;  ///< re-armed when the date moves
 };
 

@@ -80,7 +80,7 @@ Task<Result<net::Response>> ArmClient::exchange(net::Request request, Secret tok
   auto answer = co_await transport_.send(std::move(request), end - begin);
   if (answer && origin_.scheme == "https") {
     if (const auto date = parse_http_date(answer->header("Date").value_or(""))) {
-      clock_.observe(*date);
+      clock_.observe(*date, net::to_string(origin_));
     }
   }
   log::debug("cloud call", {{"call", name},

@@ -63,8 +63,9 @@ bool has_test(const json& patch) {
 
 }  // namespace
 
-Client::Client(net::Transport& transport, Clock& clock, TokenSource* tokens)
-    : transport_(transport), clock_(clock), tokens_(tokens) {}
+Client::Client(net::Transport& transport, Clock& clock, TokenSource* tokens,
+               std::string date_origin)
+    : transport_(transport), clock_(clock), tokens_(tokens), date_origin_(std::move(date_origin)) {}
 
 Task<Result<json>> Client::get(Resource resource, ObjectName name, Duration deadline) {
   if (auto checked = check_name(resource, name); !checked) co_return fail(checked.error());

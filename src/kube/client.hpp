@@ -75,8 +75,10 @@ class TokenSource {
 /// (`fieldValidation=Strict`). A name that cannot stand in a path is `invalid` and never sent.
 class Client {
  public:
-  /// All outlive the client.
-  Client(net::Transport& transport, Clock& clock, TokenSource* tokens = nullptr);
+  /// All outlive the client. `date_origin` names the server whose dates the clock is told; empty:
+  /// they are not, as nobody vouches for them without TLS.
+  Client(net::Transport& transport, Clock& clock, TokenSource* tokens = nullptr,
+         std::string date_origin = "");
 
   Task<Result<nlohmann::json>> get(Resource resource, ObjectName name,
                                    Duration deadline = call_deadline());
@@ -142,6 +144,7 @@ class Client {
   net::Transport& transport_;
   Clock& clock_;
   TokenSource* tokens_;
+  std::string date_origin_;
 };
 
 /// "/apis/portcullis.dev/v1alpha1/namespaces/team-a/jitpolicies/prod-ssh"; empty parts are left

@@ -64,8 +64,8 @@ Result<Done> Client::authorize(net::Request& request) {
 
 void Client::observe_date(const net::Headers& headers) {
   const auto date = net::find_header(headers, "Date");
-  if (!date) return;
-  if (const auto time = parse_http_date(*date)) clock_.observe(*time);
+  if (!date || date_origin_.empty()) return;
+  if (const auto time = parse_http_date(*date)) clock_.observe(*time, date_origin_);
 }
 
 void Client::hurry() {

@@ -23,8 +23,10 @@ class FakeClock final : public Clock {
   TimePoint now() const override { return now_; }
   BootTime boot_now() const override { return boot_; }
 
-  void observe(TimePoint server_time) override {
+  /// Believes whatever it is told; base/trusted_time.hpp has its own tests.
+  void observe(TimePoint server_time, std::string_view origin = "https://test") override {
     ++observed;
+    observed_from = origin;
     now_ = std::max(now_, server_time);
     wake_due();
   }
@@ -63,7 +65,8 @@ class FakeClock final : public Clock {
 
   std::size_t sleepers() const { return sleepers_.size(); }
 
-  int observed = 0;  ///< how often a server's date came
+  int observed = 0;           ///< how often a server's date came
+  std::string observed_from;  ///< the origin that it came from last
 
  private:
   struct Sleeper {

@@ -155,6 +155,7 @@ TEST_CASE("the server's date is told to the clock, if TLS vouches for it") {
   secure.server.answer(200, "{}", {{"Date", "yesterday"}});
   CHECK(secure.get());
   CHECK(secure.clock.observed == 1);
+  CHECK(secure.clock.observed_from == arm);
   CHECK_FALSE(secure.get());
   CHECK(secure.clock.observed == 2);
   CHECK(secure.get());

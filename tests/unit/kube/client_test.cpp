@@ -42,7 +42,7 @@ struct World {
   FakeClock clock;
   FakeTransport transport{clock};
   FakeTokens tokens;
-  Client client{transport, clock, &tokens};
+  Client client{transport, clock, &tokens, "https://api.test"};
   asio::io_context io;
 
   Result<json> get() { return run(io, clock, client.get(policies, prod)); }
@@ -300,7 +300,16 @@ TEST_CASE("The server's date is told to the clock, from errors too") {
   world.transport.answer(404, "", {{"Date", "Thu, 19 Nov 2099 00:00:00 GMT"}});
   CHECK_FALSE(world.get());
   CHECK(world.clock.observed == 1);
+  CHECK(world.clock.observed_from == "https://api.test");
   CHECK(world.clock.now() > later);
+}
+
+TEST_CASE("A server that no TLS proves sets no clock") {
+  World world;
+  Client plain(world.transport, world.clock);
+  world.transport.answer(404, "", {{"Date", "Thu, 19 Nov 2099 00:00:00 GMT"}});
+  CHECK_FALSE(run(world.io, world.clock, plain.get(policies, prod)));
+  CHECK(world.clock.observed == 0);
 }
 
 TEST_CASE("A failed test of a JSON patch is a conflict; other refusals stay what they are") {

@@ -42,7 +42,8 @@ struct RealServer {
     auto made = net::make_beast_transport(io, clock, config.origin, config.tls);
     if (!made) FAIL(made.error().message);
     transport = std::move(*made);
-    client = std::make_unique<Client>(*transport, clock, tokens.get());
+    client =
+        std::make_unique<Client>(*transport, clock, tokens.get(), net::to_string(config.origin));
   }
 
   ~RealServer() {

@@ -1,0 +1,39 @@
+#include "base/trusted_time.hpp"
+
+#include <algorithm>
+
+namespace portcullis {
+
+TrustedTime::Heard TrustedTime::observe(TimePoint date, std::string_view origin, BootTime boot) {
+  const Duration offset = date.time_since_epoch() - boot.time_since_epoch();
+  auto known = latest_.find(origin);
+  const bool was_doubted = known != latest_.end() && known->second > agreed_ + doubted_ahead;
+  if (known == latest_.end()) known = latest_.emplace(origin, offset).first;
+  known->second = offset;
+  for (const auto& [other, stated] : latest_) {
+    if (other == origin || std::chrono::abs(stated - offset) > agreement) continue;
+    agreed_ = std::max(agreed_, std::min(stated, offset));
+  }
+
+  if (offset > agreed_ + doubted_ahead) return was_doubted ? Heard::nothing_new : Heard::doubted;
+  if (!has_good_date_) {
+    has_good_date_ = true;
+    agreed_ = offset_ = offset;
+    return Heard::moved;
+  }
+  if (offset <= offset_) return Heard::nothing_new;
+  offset_ = offset;
+  return Heard::moved;
+}
+
+Duration TrustedTime::largest_skew(TimePoint wall, BootTime boot) const {
+  const Duration wall_offset = wall.time_since_epoch() - boot.time_since_epoch();
+  Duration largest{0};
+  for (const auto& [origin, offset] : latest_) {
+    const Duration skew = offset - wall_offset;
+    if (std::chrono::abs(skew) > std::chrono::abs(largest)) largest = skew;
+  }
+  return largest;
+}
+
+}  // namespace portcullis
