@@ -39,7 +39,7 @@ struct TwoClusters {
   test::FakeClock clock;
   asio::io_context io;
   test::TemporaryFolder folder;
-  test::Certificate authority = test::make_certificate({.is_authority = true});
+  test::Certificate authority = test::make_authority();
   test::Certificate leaf = test::make_certificate({.names = {"IP:127.0.0.1"}}, &authority);
   ApiServer first{io, clock, {.certificate_pem = leaf.pem, .key_pem = leaf.key_pem}};
   ApiServer other{io, clock, {}};
@@ -71,7 +71,9 @@ TEST_CASE("a running operator stays with its cluster, whatever its kubeconfig sa
   auto connection = make_connection(world.io, world.clock, options);
   REQUIRE(connection);
   const auto call = [&] {
-    return test::run(world.io, connection->client->call({.target = "/api"})).has_value();
+    const auto answer = test::run(world.io, connection->client->call({.target = "/api"}));
+    if (!answer) UNSCOPED_INFO(answer.error().message);
+    return answer.has_value();
   };
   CHECK(call());
   SECTION("another context became the current one") {
@@ -95,7 +97,7 @@ TEST_CASE("a rotated certificate authority is taken up by a running operator", "
   TwoClusters world;
   OperatorOptions options;
   options.kubeconfig = world.config("first", world.first_address());
-  const auto wrong = test::make_certificate({.is_authority = true});
+  const auto wrong = test::make_authority();
   world.folder.write("ca.pem", wrong.pem);
   auto connection = make_connection(world.io, world.clock, options);
   REQUIRE(connection);
