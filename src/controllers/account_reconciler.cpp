@@ -1,6 +1,7 @@
 #include "controllers/account_reconciler.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
@@ -37,8 +38,8 @@ Task<Result<runtime::Next>> AccountReconciler::reconcile(std::string key) {
   AccountView& view = world_.account_views[key];
   const bool changed = view.error.has_value() == listed.has_value() || !view.listed;
   if (listed) {
-    view.listed = true;
     view.error.reset();
+    if (!std::exchange(view.listed, true)) world_.wake_swept(key);
   } else {
     view.error = listed.error();
   }

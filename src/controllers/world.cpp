@@ -236,6 +236,14 @@ bool World::swept(const std::string& account) const {
   });
 }
 
+void World::wake_swept(const std::string& account) {
+  if (!swept(account)) return;
+  for (const auto& [key, group] : groups) {
+    const auto* owner = account_of(group.id);
+    if (group.passed && owner != nullptr && owner->meta.name == account) group_queue.add(key);
+  }
+}
+
 bool World::grants_resolved(const std::string& account) const {
   return std::ranges::all_of(stores.verdicts.all(), [&](const auto& entry) {
     const auto& verdict = *entry.second;

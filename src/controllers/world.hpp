@@ -172,6 +172,9 @@ class World {
 
   /// Every rule of ours in the account's scope is known: no group can hold one that was not seen.
   bool swept(const std::string& account) const;
+  /// Openings and proofs of absence wait for that: who may have made it true, the list of the
+  /// account or the first pass of a group, calls this; then all its groups are planned anew.
+  void wake_swept(const std::string& account);
 
   /// Whether the machines of every live grant of the account have been read.
   bool grants_resolved(const std::string& account) const;

@@ -80,6 +80,22 @@ TEST_CASE_METHOD(Fixture, "an account is held before it is used, and ready when 
   CHECK(api.writes.empty());
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "a group read before the account was first listed is planned anew after it",
+                 "[controllers]") {
+  REQUIRE(pass());
+  world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
+  REQUIRE(test::run(io, clock, world.group_queue.take()) == key);
+  REQUIRE(group_pass());
+  world.group_queue.done(key);
+  REQUIRE(world.group_queue.idle());
+  REQUIRE_FALSE(world.swept("prod"));
+
+  REQUIRE(pass());
+  CHECK(world.swept("prod"));
+  CHECK_FALSE(world.group_queue.idle());  // what it may open waited for the list
+}
+
 TEST_CASE_METHOD(Fixture, "a credential that does not work is said, and tried again",
                  "[controllers]") {
   std::string problem;
