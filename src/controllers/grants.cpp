@@ -100,7 +100,8 @@ Task<Result<Done>> end_early(World& world, kube::Client& client, VerdictPointer 
 Task<Result<Done>> watch_over(World& world, kube::Client& client, VerdictPointer verdict) {
   if (!verdict->granted || !plan::counts(*verdict, world.operator_name)) co_return Done{};
   const TimePoint now = world.clock.now();
-  const auto end = plan::ends_early(*verdict, world.surroundings(*verdict), now);
+  const auto end = world.early_end(*verdict);
+  if (end) world.remember_end(*verdict, *end);
   std::optional<TimePoint> over;
   if (now >= plan::ends_at(*verdict)) over = plan::ends_at(*verdict);
   if (end && end->at < plan::ends_at(*verdict)) over = end->at;
@@ -121,7 +122,8 @@ Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, Verdict
   }
   TimePoint over = verdict->meta.created;
   if (verdict->granted) {
-    const auto end = plan::ends_early(*verdict, world.surroundings(*verdict), now);
+    const auto end = world.early_end(*verdict);
+    if (end) world.remember_end(*verdict, *end);
     over = std::min(plan::ends_at(*verdict), end ? end->at : plan::ends_at(*verdict));
     if (end && !verdict->ended && now < plan::ends_at(*verdict)) {
       const auto written = co_await end_early(world, client, verdict, *end);

@@ -218,7 +218,7 @@ bool PolicyReconciler::is_grant_of(const model::AccessVerdict& verdict,
 }
 
 TimePoint PolicyReconciler::end_of(const model::AccessVerdict& verdict) const {
-  const auto early = plan::ends_early(verdict, world_.surroundings(verdict), world_.clock.now());
+  const auto early = world_.early_end(verdict);
   return early ? std::min(early->at, plan::ends_at(verdict)) : plan::ends_at(verdict);
 }
 

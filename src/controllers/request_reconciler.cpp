@@ -289,9 +289,9 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
   std::optional<model::AccessVerdict::End> end;
   std::optional<TimePoint> ended_at;
   if (verdict->granted) {
-    end = plan::ends_early(*verdict, world_.surroundings(*verdict), now);
+    end = world_.early_end(*verdict);
     // What its time has ended already is not ended early by what happens later.
-    if (end && !verdict->ended && now >= plan::ends_at(*verdict)) end.reset();
+    if (end && end->at >= plan::ends_at(*verdict)) end.reset();
     if (!end && now < plan::ends_at(*verdict)) end = ends_by_finding(world_, *verdict);
     if (!end && verdict->start_at && now >= plan::starts_at(*verdict) &&
         now < plan::ends_at(*verdict) && !world_.cleared.contains(verdict->meta.uid)) {
@@ -307,7 +307,10 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
         world_.cleared.insert(verdict->meta.uid);
       }
     }
-    if (end) ended_at = end->at;
+    if (end) {
+      world_.remember_end(*verdict, *end);  // whether or not it can be written
+      ended_at = end->at;
+    }
     if (now >= plan::ends_at(*verdict)) {
       ended_at = std::min(ended_at.value_or(plan::ends_at(*verdict)), plan::ends_at(*verdict));
     }

@@ -23,8 +23,7 @@ plan::Usage usage_of(const World& world, const SentVerdicts& sent,
     if (!verdict->granted || verdict->policy_uid != policy.meta.uid) continue;
     if (!plan::counts(*verdict, world.operator_name)) continue;
     // One that is scheduled counts like one that is open.
-    add(*verdict, now < plan::ends_at(*verdict) &&
-                      !plan::ends_early(*verdict, world.surroundings(*verdict), now));
+    add(*verdict, now < plan::ends_at(*verdict) && !world.early_end(*verdict));
   }
   for (const auto& [uid, verdict] : sent) {
     const bool shown = world.stores.verdicts.find(verdict.meta.ns + "/" + uid) != nullptr;

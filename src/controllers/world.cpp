@@ -5,6 +5,7 @@
 #include "api/decode.hpp"
 #include "base/log.hpp"
 #include "model/resource_id.hpp"
+#include "plan/reasons.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -45,14 +46,49 @@ World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
     if (after) decisions_about[after->request_uid].insert(key);
   });
   stores.verdicts.listen([this](const std::string& key, const auto& before, const auto& after) {
-    if (before && !after) {
-      touched.erase(before->meta.uid);
-      opened.erase(before->meta.uid);
-      proven_closed.erase(before->meta.uid);
-    }
+    watch_verdict(key, before.get(), after.get());
     if (before) verdicts_about[before->meta.ns + "/" + before->request_name].erase(key);
     if (after) verdicts_about[after->meta.ns + "/" + after->request_name].insert(key);
   });
+}
+
+void World::watch_verdict(const std::string& key, const model::AccessVerdict* before,
+                          const model::AccessVerdict* after) {
+  if (after != nullptr) {
+    if (after->ended) return remember_end(*after, *after->ended);
+    if (!ended_seen.contains(after->meta.uid) || before == nullptr || !before->ended) return;
+    log::warning("an end is no longer in the API server, it stands all the same",
+                 {{"verdict", key}, {"uid", after->meta.uid}});
+    // Another process may have opened for it since: only new readings prove that nothing is open.
+    proven_closed.erase(after->meta.uid);
+    for (auto& [name, group] : groups) mark_group(group.id, runtime::Workqueue::Urgency::closing);
+    return;
+  }
+  if (stores.verdicts.poisoned().contains(key)) return;  // there, but not understood
+  remember_end(*before, {.at = clock.now(),
+                         .reason = plan::reason::deleted,
+                         .by = operator_name,
+                         .message = "its verdict was deleted"});
+  touched.erase(before->meta.uid);
+  proven_closed.erase(before->meta.uid);
+  opened.erase(before->meta.uid);
+}
+
+std::optional<model::AccessVerdict::End> World::early_end(
+    const model::AccessVerdict& verdict) const {
+  if (verdict.ended) return verdict.ended;
+  if (const auto seen = ended_seen.find(verdict.meta.uid); seen != ended_seen.end()) {
+    return seen->second.end;
+  }
+  return plan::ends_early(verdict, surroundings(verdict), clock.now());
+}
+
+void World::remember_end(const model::AccessVerdict& verdict,
+                         const model::AccessVerdict::End& end) {
+  const TimePoint until = plan::ends_at(verdict);
+  if (!verdict.granted || until <= clock.now() || ended_seen.contains(verdict.meta.uid)) return;
+  std::erase_if(ended_seen, [&](const auto& one) { return one.second.until <= clock.now(); });
+  ended_seen.emplace(verdict.meta.uid, SeenEnd{.end = end, .until = until});
 }
 
 const model::CloudAccount* World::account_of(std::string_view resource_id) const {
@@ -216,6 +252,7 @@ plan::Surroundings World::surroundings(const model::AccessVerdict& verdict) cons
 bool World::is_live(const model::AccessVerdict& verdict) const {
   // Most of what was ever granted is over; what it stood on need not be looked up for that.
   if (!verdict.granted || clock.now() >= plan::ends_at(verdict)) return false;
+  if (ended_seen.contains(verdict.meta.uid)) return false;
   return plan::counts(verdict, operator_name) &&
          plan::is_live(verdict, surroundings(verdict), clock.now()) && !awaits_clearance(verdict);
 }

@@ -69,6 +69,12 @@ struct GroupView {
   bool passed = false;            ///< a whole pass has been made since the start
 };
 
+/// An end before its time, as this process saw it or brought it about.
+struct SeenEnd {
+  model::AccessVerdict::End end{};
+  TimePoint until{};  ///< the grant's own end: from then on it need not be remembered
+};
+
 /// A policy's machines as its last pass found them.
 struct PolicyView {
   std::string uid;
@@ -115,6 +121,9 @@ class World {
   /// Grants that are over and were proven closed since the start, by verdict uid: nothing of ours
   /// opens for them again, so later readings need not prove it anew.
   std::set<std::string> proven_closed{};
+  /// Grants that ended early, by verdict uid. Whatever the API server says later (it may have been
+  /// restored from a copy of before), nothing opens for them again.
+  std::map<std::string, SeenEnd> ended_seen{};
   /// Scheduled grants whose requester the authorizer still let when their time came, by verdict
   /// uid.
   std::set<std::string> cleared{};
@@ -166,6 +175,10 @@ class World {
   plan::Surroundings surroundings(const model::AccessVerdict& verdict) const;
   bool is_live(const model::AccessVerdict& verdict) const;
 
+  /// Why it ended or ends before its time, or nothing: what was seen once, for good.
+  std::optional<model::AccessVerdict::End> early_end(const model::AccessVerdict& verdict) const;
+  void remember_end(const model::AccessVerdict& verdict, const model::AccessVerdict::End& end);
+
   /// A scheduled grant whose time has come, but whose requester the authorizer was not asked about
   /// again (since the start): it opens nothing, and nothing of it is closed either.
   bool awaits_clearance(const model::AccessVerdict& verdict) const;
@@ -180,6 +193,8 @@ class World {
   bool grants_resolved(const std::string& account) const;
 
  private:
+  void watch_verdict(const std::string& key, const model::AccessVerdict* before,
+                     const model::AccessVerdict* after);
   void note_missing(const std::string& id, MachineView& view);
 
   ProviderOf provider_of_;

@@ -174,6 +174,7 @@ struct Scene {
     world.cleared.clear();
     world.opened.clear();
     world.proven_closed.clear();
+    world.ended_seen.clear();
     world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
   }
 
