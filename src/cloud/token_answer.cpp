@@ -56,7 +56,11 @@ Error refusal(const net::Response& answer, const std::string& service, const Sec
   if (const auto document = json::Document::parse(answer.body)) {
     std::string_view description = json::text(document->root(), "error_description").value_or("");
     const std::string_view name = json::text(document->root(), "error").value_or("");
-    description = description.substr(0, description.find_first_of("\r\n"));
+    // What differs in each answer would make each look like news.
+    for (const std::string_view end :
+         {"\r", "\n", " Trace ID:", " Correlation ID:", " Timestamp:"}) {
+      description = description.substr(0, description.find(end));
+    }
     error.code = service_code(description, name, sent);
     reason = excerpt(description.empty() ? name : description, longest_reason, {&sent});
   }

@@ -8,6 +8,7 @@
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 #include "plan/rule_codec.hpp"
+#include "plan/steady_text.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -50,8 +51,8 @@ Task<Result<runtime::Next>> AccountReconciler::reconcile(std::string key) {
     }
   }
   if (!listed) {
-    const auto reported =
-        co_await report(account, false, plan::reason::credential_failed, listed.error().message);
+    const auto reported = co_await report(account, false, plan::reason::credential_failed,
+                                          plan::steady_text(listed.error().message));
     if (!reported) co_return fail(reported.error());
     co_return fail(listed.error());
   }
@@ -158,7 +159,7 @@ Task<Result<Done>> AccountReconciler::report(Pointer account, bool ready, std::s
   const bool known = before != account->status.changes.end();
   const bool turned = !known || before->status != status.conditions.front().status;
   const auto written =
-      co_await write_status(client_, accounts, account->meta, account->status, json);
+      co_await write_status(world_, client_, accounts, account->meta, account->status, json);
   if (!written) co_return fail(written.error());
   if (*written && turned) {
     announce(events_, {.resource = accounts,

@@ -9,6 +9,7 @@
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
+#include "plan/steady_text.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -63,6 +64,7 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
     view.error.reset();
   } else {
     view.error = outcome.error();
+    view.error->message = plan::steady_text(outcome.error().message);
   }
   const bool first_pass = !std::exchange(view.passed, true);
   world_.group_changed(key);

@@ -12,6 +12,7 @@
 #include "plan/reasons.hpp"
 #include "plan/request_status.hpp"
 #include "plan/rule_codec.hpp"
+#include "plan/steady_text.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -159,7 +160,7 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
       target.message = read.error().kind == Error::Kind::not_found
                            ? "machine \"" + wanted.resource_group + "/" + wanted.name +
                                  "\" does not exist in subscription " + account->subscription
-                           : "cannot be read: " + read.error().message;
+                           : "cannot be read: " + plan::steady_text(read.error().message);
       if (read.error().kind != Error::Kind::not_found && !first_error) first_error = read.error();
     } else {
       const auto& view = world_.machines[model::resource_key(id)];
@@ -314,7 +315,8 @@ Task<Result<Done>> PolicyReconciler::report(Pointer policy, model::PolicyStatus 
   const bool known = before != policy->status.changes.end();
   const bool turned =
       ready != status.conditions.end() && (!known || before->status != ready->status);
-  const auto written = co_await write_status(client_, policies, policy->meta, policy->status, json);
+  const auto written =
+      co_await write_status(world_, client_, policies, policy->meta, policy->status, json);
   if (!written) co_return fail(written.error());
   if (*written && turned) {
     announce(events_, {.resource = policies,

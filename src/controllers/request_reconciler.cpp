@@ -380,7 +380,7 @@ Task<Result<Done>> RequestReconciler::report_waiting(Request request, plan::Deci
 Task<Result<Done>> RequestReconciler::report(Request request, model::RequestStatus status) {
   const auto json = api::to_json(status, request->meta, request->status, world_.clock.now());
   const auto written =
-      co_await write_status(client_, requests, request->meta, request->status, json);
+      co_await write_status(world_, client_, requests, request->meta, request->status, json);
   if (!written) co_return fail(written.error());
   const std::string before = request->status.state.empty() ? "New" : request->status.state;
   if (*written && before != status.state) {

@@ -1,5 +1,7 @@
 #include "controllers/status_writer.hpp"
 
+#include "api/status_hash.hpp"
+
 namespace portcullis::controllers {
 namespace {
 
@@ -12,10 +14,12 @@ Task<Result<Done>> patch_finalizers(kube::Client& client, kube::Resource resourc
 
 }  // namespace
 
-Task<Result<bool>> write_status(kube::Client& client, kube::Resource resource, model::Meta meta,
-                                model::SeenStatus seen, nlohmann::json status) {
+Task<Result<bool>> write_status(World& world, kube::Client& client, kube::Resource resource,
+                                model::Meta meta, model::SeenStatus seen, nlohmann::json status) {
   const auto patch = api::status_patch(status, meta, seen);
   if (!patch) co_return false;
+  // Before it is sent: the watch may be faster than the answer.
+  world.written_status[meta.uid] = api::status_hash(status);
   const auto written = co_await client.merge_patch(resource, {meta.ns, meta.name}, *patch,
                                                    {.subresource = "status"});
   if (written) co_return true;

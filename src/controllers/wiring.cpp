@@ -29,8 +29,17 @@ bool only_status(const model::Meta& before, const model::Meta& after) {
          before.deleting == after.deleting && before.finalizers == after.finalizers;
 }
 
-// A status that differs each time it is written must not make a loop.
-constexpr Duration after_status = std::chrono::seconds(1);
+// What somebody else wrote into a status is put right by then. Sooner would cut short the waits
+// between tries where each try writes what differs.
+constexpr Duration repair_after = std::chrono::seconds(30);
+
+/// A status was written. Our own, coming back, is no reason to look again.
+void note_status(World& world, runtime::Workqueue& queue, const std::string& key,
+                 const model::Meta& meta, const model::SeenStatus& status) {
+  const auto written = world.written_status.find(meta.uid);
+  if (written != world.written_status.end() && written->second == status.hash) return;
+  queue.add_at(key, world.clock.now() + repair_after);
+}
 
 void wake_account(World& world, const std::string& name) {
   world.account_queue.add(name);
@@ -51,16 +60,18 @@ void wake_account(World& world, const std::string& name) {
 void wire(World& world) {
   world.stores.accounts.listen(
       [&world](const std::string& key, const auto& before, const auto& after) {
+        if (!after) world.written_status.erase(before->meta.uid);
         if (before && after && only_status(before->meta, after->meta)) {
-          world.account_queue.add_at(key, world.clock.now() + after_status);
+          note_status(world, world.account_queue, key, after->meta, after->status);
         } else {
           wake_account(world, key);
         }
       });
   world.stores.policies.listen(
       [&world](const std::string& key, const auto& before, const auto& after) {
+        if (!after) world.written_status.erase(before->meta.uid);
         if (before && after && only_status(before->meta, after->meta)) {
-          world.policy_queue.add_at(key, world.clock.now() + after_status);
+          note_status(world, world.policy_queue, key, after->meta, after->status);
           return;
         }
         world.policy_queue.add(key);
@@ -70,8 +81,9 @@ void wire(World& world) {
       });
   world.stores.requests.listen(
       [&world](const std::string& key, const auto& before, const auto& after) {
+        if (!after) world.written_status.erase(before->meta.uid);
         if (before && after && only_status(before->meta, after->meta)) {
-          world.request_queue.add_at(key, world.clock.now() + after_status);
+          note_status(world, world.request_queue, key, after->meta, after->status);
           return;
         }
         const bool ends = !after || after->revoke || after->meta.deleting;

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
+#include "plan/steady_text.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -123,6 +124,8 @@ Task<Result<Done>> World::refresh_machine(std::string account, std::string id, D
   MachineView& view = machines[key];
   if (!read) {
     view.error = read.error();
+    view.error->message = plan::steady_text(read.error().message);
+    view.failed_at = clock.now();
     if (read.error().kind == Error::Kind::not_found) note_missing(id, view);
     co_return fail(read.error());
   }

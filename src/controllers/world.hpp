@@ -48,6 +48,7 @@ struct MachineView {
   std::optional<model::VirtualMachine> machine{};
   TimePoint read_at{};
   std::optional<Error> error{};
+  TimePoint failed_at{};                     ///< when that was
   std::optional<TimePoint> missing_since{};  ///< first 404 in a row
   bool gone = false;                         ///< 404 on its id twice, at least 5 s apart
 };
@@ -131,6 +132,8 @@ class World {
   std::map<std::string, TimePoint> opened{};
   /// Groups that a grant had rules in, by verdict uid: where its closing has to be proven.
   std::map<std::string, std::set<std::string>> touched{};
+  /// Hash of the status that was last sent, by the object's uid: what comes back is no news.
+  std::map<std::string, std::uint64_t> written_status{};
   /// Keys of the verdicts about requests of that key ("namespace/name"), present and past ones.
   std::map<std::string, std::set<std::string>> verdicts_about{};
   /// Keys of the decisions about a request, by its uid.

@@ -175,6 +175,7 @@ struct Scene {
     world.opened.clear();
     world.proven_closed.clear();
     world.ended_seen.clear();
+    world.written_status.clear();
     world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
   }
 
