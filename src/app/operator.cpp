@@ -208,10 +208,12 @@ class Operator {
       co_await clock_.sleep_for(std::chrono::hours(1), &synced_);
     }
     if (stopping_) co_return;
-    add_controller({.name = "account"}, *accounts_, world_->account_queue);
-    add_controller({.name = "policy", .workers = 2}, *policies_, world_->policy_queue);
-    add_controller({.name = "request", .workers = 4}, *requests_, world_->request_queue);
-    add_controller({.name = "group", .workers = 4}, *groups_, world_->group_queue);
+    // They wait for the cloud most of the time, and each provider limits its own calls: one that is
+    // slow must not hold up the closings of the others.
+    add_controller({.name = "account", .workers = 8}, *accounts_, world_->account_queue);
+    add_controller({.name = "policy", .workers = 16}, *policies_, world_->policy_queue);
+    add_controller({.name = "request", .workers = 64}, *requests_, world_->request_queue);
+    add_controller({.name = "group", .workers = 64}, *groups_, world_->group_queue);
     log::info("ready", {{"accounts", world_->stores.accounts.all().size()},
                         {"policies", world_->stores.policies.all().size()},
                         {"requests", world_->stores.requests.all().size()},

@@ -36,21 +36,47 @@ std::optional<model::AccessVerdict::End> ends_by_finding(const World& world,
   return std::nullopt;
 }
 
-Task<void> read_ways(World& world, VerdictPointer verdict, std::optional<TimePoint> ended_at) {
-  const TimePoint now = world.clock.now();
-  if (now >= plan::starts_at(*verdict)) {
-    for (const auto& target : verdict->targets) {
-      const auto* account = world.account_of(target.resource_id);
-      if (account == nullptr) continue;
-      const auto known = world.machines.find(model::resource_key(target.resource_id));
-      const bool settled =
-          known != world.machines.end() && (known->second.machine || known->second.gone);
-      // What is over needs the ways only once: to know where to look.
-      if (ended_at && settled) continue;
-      // A failed reading leaves the last one: what is open stays judged by it until its end.
-      co_await world.refresh_machine(account->meta.name, target.resource_id, read_ways_every);
-    }
+namespace {
+
+/// Machines to be read for grants, by account.
+using MachinesToRead = std::map<std::string, std::set<std::string>>;
+
+void add_ways(const World& world, const model::AccessVerdict& verdict, bool over,
+              MachinesToRead& machines) {
+  if (world.clock.now() < plan::starts_at(verdict)) return;
+  for (const auto& target : verdict.targets) {
+    const auto* account = world.account_of(target.resource_id);
+    if (account == nullptr) continue;
+    const auto known = world.machines.find(model::resource_key(target.resource_id));
+    const bool settled =
+        known != world.machines.end() && (known->second.machine || known->second.gone);
+    // What is over needs the ways only once: to know where to look.
+    if (!over || !settled) machines[account->meta.name].insert(target.resource_id);
   }
+}
+
+/// A failed reading leaves the last one: what is open stays judged by it until its end.
+Task<void> read_machines(World& world, MachinesToRead machines) {
+  for (const auto& [account, ids] : machines) {
+    const std::vector<std::string> list(ids.begin(), ids.end());
+    co_await world.refresh_machines(account, list, read_ways_every);
+  }
+}
+
+}  // namespace
+
+Task<void> read_ways(World& world, VerdictPointer verdict, std::optional<TimePoint> ended_at) {
+  // What is to be closed, as far as its ways are known, waits for no reading.
+  if (ended_at) wake_groups_of(world, *verdict, ended_at);
+  MachinesToRead machines;
+  add_ways(world, *verdict, ended_at.has_value(), machines);
+  co_await read_machines(world, std::move(machines));
+}
+
+Task<void> read_ways(World& world, std::vector<VerdictPointer> over) {
+  MachinesToRead machines;
+  for (const auto& verdict : over) add_ways(world, *verdict, true, machines);
+  co_await read_machines(world, std::move(machines));
 }
 
 bool is_planned(const World& world, const model::AccessVerdict& verdict) {

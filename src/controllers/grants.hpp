@@ -22,7 +22,11 @@ std::optional<model::AccessVerdict::End> ends_by_finding(const World& world,
 
 /// Has the machines of the grant read: while it is open at least once a minute, when it is over (at
 /// `ended_at`) once, to know which groups to look at. A reading that fails leaves the last one.
+/// The groups that are known to be concerned by its end are woken before that.
 Task<void> read_ways(World& world, VerdictPointer verdict, std::optional<TimePoint> ended_at);
+
+/// The same for many that are over, side by side.
+Task<void> read_ways(World& world, std::vector<VerdictPointer> over);
 
 /// Whether its machines were read and every group on their ways was planned with it, or the attempt
 /// failed: enough to say how it stands.

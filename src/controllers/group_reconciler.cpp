@@ -79,12 +79,16 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   if (view.gone) co_return runtime::Next{.at = world_.clock.now() + read_again};
 
   TimePoint next = world_.clock.now() + read_again;
-  if (view.plan.next_change) next = std::min(next, *view.plan.next_change);
+  runtime::Workqueue::Urgency urgency = runtime::Workqueue::Urgency::normal;
+  if (view.plan.next_change && *view.plan.next_change <= next) {
+    next = *view.plan.next_change;
+    urgency = runtime::Workqueue::Urgency::closing;  // mostly it is an end
+  }
   // What came up while the last changes were written has been planned by the read-back only.
   if (!view.plan.in_sync()) {
     next = std::min<TimePoint>(next, world_.clock.now() + std::chrono::seconds(1));
   }
-  co_return runtime::Next{.at = next};
+  co_return runtime::Next{.at = next, .urgency = urgency};
 }
 
 Task<Result<Done>> GroupReconciler::read(cloud::Provider* provider, std::string key) {

@@ -123,6 +123,24 @@ bool PolicyReconciler::is_being_read(const model::JitPolicy& policy) const {
   });
 }
 
+/// The machines that it names and may have, by id.
+Task<std::map<std::string, Result<Done>>> PolicyReconciler::read_machines(
+    Pointer policy, std::shared_ptr<const model::CloudAccount> account) {
+  std::set<std::string> named;
+  for (const auto& wanted : policy->targets) {
+    if (wanted.name.empty() || !model::allows(*account, policy->meta.ns, wanted.resource_group)) {
+      continue;
+    }
+    named.insert(
+        model::virtual_machine_id(account->subscription, wanted.resource_group, wanted.name));
+  }
+  const std::vector<std::string> ids(named.begin(), named.end());
+  auto reads = co_await world_.refresh_machines(account->meta.name, ids, read_again / 2);
+  std::map<std::string, Result<Done>> by_id;
+  for (std::size_t i = 0; i < ids.size(); ++i) by_id.emplace(ids[i], std::move(reads[i]));
+  co_return by_id;
+}
+
 Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
   const std::string key = policy->meta.key();
   std::vector<plan::TargetState> targets;
@@ -130,6 +148,7 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
   std::set<std::string> seen;
   bool complete = true;
   const auto account = world_.stores.accounts.find(policy->account);
+  const auto reads = co_await read_machines(policy, account);
   for (const auto& wanted : policy->targets) {
     plan::TargetState target;
     target.machine.resource_group = wanted.resource_group;
@@ -153,7 +172,7 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
       targets.push_back(std::move(target));
       continue;
     }
-    const auto read = co_await world_.refresh_machine(account->meta.name, id, read_again / 2);
+    const Result<Done>& read = reads.at(id);
     if (!read) {
       // Gone for good is known as well as there.
       complete = complete && world_.machines[model::resource_key(id)].gone;
@@ -202,13 +221,12 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
 Task<void> PolicyReconciler::look_for_grants(Pointer policy) {
   std::vector<VerdictPointer> granted;
   for (const auto& [key, verdict] : world_.stores.verdicts.all()) {
-    if (is_grant_of(*verdict, *policy)) granted.push_back(verdict);
+    if (!is_grant_of(*verdict, *policy)) continue;
+    granted.push_back(verdict);
+    wake_groups_of(world_, *verdict, end_of(*verdict));
   }
-  for (const VerdictPointer& verdict : granted) {
-    const TimePoint over = end_of(*verdict);
-    co_await read_ways(world_, verdict, over);
-    wake_groups_of(world_, *verdict, over);
-  }
+  co_await read_ways(world_, granted);
+  for (const VerdictPointer& verdict : granted) wake_groups_of(world_, *verdict, end_of(*verdict));
 }
 
 bool PolicyReconciler::is_grant_of(const model::AccessVerdict& verdict,

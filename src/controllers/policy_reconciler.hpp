@@ -23,6 +23,8 @@ class PolicyReconciler final : public runtime::Reconciler {
 
   Task<Result<runtime::Next>> tend(Pointer policy);
   Task<Result<runtime::Next>> leave(Pointer policy);
+  Task<std::map<std::string, Result<Done>>> read_machines(
+      Pointer policy, std::shared_ptr<const model::CloudAccount> account);
   Task<Result<Done>> read_targets(Pointer policy);
   bool is_being_read(const model::JitPolicy& policy) const;
   Task<Result<Done>> report(Pointer policy, model::PolicyStatus status);

@@ -369,7 +369,9 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
   if (now < plan::starts_at(*verdict)) next = std::min(next, plan::starts_at(*verdict));
   if (now < plan::ends_at(*verdict)) next = std::min(next, plan::ends_at(*verdict));
   if (ended_at || world_.awaits_clearance(*verdict)) next = now + std::chrono::seconds(5);
-  co_return runtime::Next{.at = next};
+  const bool closes = ended_at || next == plan::ends_at(*verdict);
+  using Urgency = runtime::Workqueue::Urgency;
+  co_return runtime::Next{.at = next, .urgency = closes ? Urgency::closing : Urgency::normal};
 }
 
 Task<Result<Done>> RequestReconciler::report_waiting(Request request, plan::Decision why) {

@@ -111,10 +111,11 @@ const model::CloudAccount* World::account_of(std::string_view resource_id) const
 
 Task<Result<Done>> World::refresh_machine(std::string account, std::string id, Duration max_age) {
   const std::string key = model::resource_key(id);
-  if (const auto known = machines.find(key); known != machines.end() && known->second.machine &&
-                                             !known->second.error &&
-                                             clock.now() - known->second.read_at < max_age) {
-    co_return Done{};
+  if (is_known(id, max_age)) co_return Done{};
+  if (const auto known = machines.find(key);
+      known != machines.end() && known->second.error &&
+      clock.now() - known->second.failed_at < failure_counts_for) {
+    co_return fail(*known->second.error);
   }
   const auto owner = stores.accounts.find(account);
   if (!owner) co_return fail(Error::Kind::not_found, "account \"" + account + "\" does not exist");
@@ -143,6 +144,12 @@ Task<Result<Done>> World::refresh_machine(std::string account, std::string id, D
     }
   }
   co_return Done{};
+}
+
+bool World::is_known(const std::string& id, Duration max_age) const {
+  const auto known = machines.find(model::resource_key(id));
+  return known != machines.end() && known->second.machine && !known->second.error &&
+         clock.now() - known->second.read_at < max_age;
 }
 
 /// One 404 may be a moment of the cloud's; a second one, later, is believed.

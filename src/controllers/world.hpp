@@ -155,6 +155,13 @@ class World {
   /// groups before it if anything about it changed.
   Task<Result<Done>> refresh_machine(std::string account, std::string id, Duration max_age);
 
+  bool is_known(const std::string& id, Duration max_age) const;
+
+  /// The same for many, some at a time, in their order. Once the cloud does not answer for one, no
+  /// other is asked for: each would wait as long.
+  Task<std::vector<Result<Done>>> refresh_machines(std::string account,
+                                                   std::vector<std::string> ids, Duration max_age);
+
   void mark_group(const std::string& id, runtime::Workqueue::Urgency urgency);
 
   /// Marks it for a grant, once until it is read: each failed reading wakes the grants, and were
@@ -202,6 +209,9 @@ class World {
 
   ProviderOf provider_of_;
 };
+
+/// What could not be read is not asked for again before.
+inline constexpr Duration failure_counts_for = std::chrono::seconds(3);
 
 /// One 404 is not believed; a second one this much later is.
 inline constexpr Duration missing_believed_after = std::chrono::seconds(5);

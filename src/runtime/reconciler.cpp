@@ -31,7 +31,8 @@ Task<void> Controller::work() {
     } else {
       failures_.erase(*key);
       if (next->at) {
-        queue_.add_at(*key, std::max(*next->at, clock_.now() + std::chrono::milliseconds(20)));
+        queue_.add_at(*key, std::max(*next->at, clock_.now() + std::chrono::milliseconds(20)),
+                      next->urgency);
       }
     }
     queue_.done(*key);

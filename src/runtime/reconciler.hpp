@@ -14,6 +14,7 @@ namespace portcullis::runtime {
 /// What to do with a key after a pass that succeeded.
 struct Next {
   std::optional<TimePoint> at{};  ///< reconcile again then; unset: when something changes
+  Workqueue::Urgency urgency = Workqueue::Urgency::normal;  ///< of that pass
 };
 
 /// Brings the world to what one object asks for. Called with a key and never with an event, never

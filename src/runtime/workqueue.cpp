@@ -3,6 +3,24 @@
 #include <algorithm>
 
 namespace portcullis::runtime {
+namespace {
+
+/// One who waits is woken for as long as it waits, also if the waiting fails.
+class Waiting {
+ public:
+  Waiting(std::set<Wake*>& takers, Wake& wake) : takers_(takers), wake_(wake) {
+    takers_.insert(&wake_);
+  }
+  ~Waiting() { takers_.erase(&wake_); }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  std::set<Wake*>& takers_;
+  Wake& wake_;
+};
+
+}  // namespace
 
 void Workqueue::add(std::string key, Urgency urgency) {
   if (stopped_) return;
@@ -21,26 +39,27 @@ void Workqueue::add(std::string key, Urgency urgency) {
   for (Wake* taker : takers_) taker->notify();
 }
 
-void Workqueue::add_at(std::string key, TimePoint when) {
+void Workqueue::add_at(std::string key, TimePoint when, Urgency urgency) {
   if (stopped_) return;
-  if (when <= clock_.now()) return add(std::move(key));
+  if (when <= clock_.now()) return add(std::move(key), urgency);
   const auto known = time_of_.find(key);
   if (known != time_of_.end()) {
-    if (known->second <= when) return;
-    later_.erase({known->second, key});
+    auto& [time, how] = known->second;
+    if (time == when) how = std::min(how, urgency);
+    if (time <= when) return;
+    later_.erase({time, key});
     time_of_.erase(known);
   }
   later_.emplace(when, key);
-  time_of_.emplace(std::move(key), when);
+  time_of_.emplace(std::move(key), std::pair{when, urgency});
   if (later_.begin()->first == when) timer_wake_.notify();
 }
 
 Task<std::optional<std::string>> Workqueue::take() {
   while (!stopped_ && ready_.empty()) {
     Wake wake;
-    takers_.insert(&wake);
+    const Waiting waiting(takers_, wake);
     co_await clock_.sleep_for(std::chrono::hours(1), &wake);
-    takers_.erase(&wake);
   }
   if (stopped_) co_return std::nullopt;
   const auto first = ready_.begin();
@@ -69,9 +88,11 @@ Task<void> Workqueue::run_timers() {
   while (!stopped_) {
     while (!later_.empty() && later_.begin()->first <= clock_.now()) {
       const std::string key = later_.begin()->second;
+      const auto time = time_of_.find(key);
+      const Urgency urgency = time->second.second;
       later_.erase(later_.begin());
-      time_of_.erase(key);
-      add(key);
+      time_of_.erase(time);
+      add(key, urgency);
     }
     const TimePoint next =
         later_.empty() ? clock_.now() + std::chrono::hours(1) : later_.begin()->first;

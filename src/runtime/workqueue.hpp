@@ -12,7 +12,8 @@ namespace portcullis::runtime {
 
 /// Keys to reconcile: each at most once at a time, in order of urgency and then of arrival; some of
 /// them only later. A key added while its pass runs is handed out again after it (level triggered).
-/// Of two times for one key the earlier wins; a time in the past means now. One thread.
+/// Of two times for one key the earlier wins, with its urgency; a time in the past means now. One
+/// thread.
 class Workqueue {
  public:
   enum class Urgency : std::uint8_t { closing, normal, background };
@@ -20,7 +21,7 @@ class Workqueue {
   explicit Workqueue(Clock& clock) : clock_(clock) {}
 
   void add(std::string key, Urgency urgency = Urgency::normal);
-  void add_at(std::string key, TimePoint when);
+  void add_at(std::string key, TimePoint when, Urgency urgency = Urgency::normal);
 
   /// The next key, when there is one; nothing after `stop`. Each key taken must be given to `done`.
   Task<std::optional<std::string>> take();
@@ -31,6 +32,7 @@ class Workqueue {
 
   bool idle() const { return ready_.empty() && in_work_.empty(); }
   std::size_t in_work() const { return in_work_.size(); }
+  std::size_t waiting() const { return takers_.size(); }
 
   /// Moves keys whose time has come into the queue; runs until `stop`.
   Task<void> run_timers();
@@ -47,7 +49,7 @@ class Workqueue {
   std::map<std::string, Place> place_of_;
   std::map<std::string, std::optional<Urgency>> in_work_;  ///< value: added again meanwhile
   std::set<std::pair<TimePoint, std::string>> later_;
-  std::map<std::string, TimePoint> time_of_;
+  std::map<std::string, std::pair<TimePoint, Urgency>> time_of_;
   std::uint64_t next_number_ = 0;
   bool stopped_ = false;
   std::set<Wake*> takers_;

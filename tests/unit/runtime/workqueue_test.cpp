@@ -91,6 +91,38 @@ TEST_CASE_METHOD(Fixture, "of two times the earlier wins; the past is now", "[ru
   CHECK(taken == std::vector<std::string>{"a", "b"});
 }
 
+TEST_CASE_METHOD(Fixture, "what is due keeps its urgency", "[runtime]") {
+  asio::co_spawn(io, queue.run_timers(), asio::detached);
+  queue.add_at("end", clock.now() + 5s, Urgency::closing);
+  queue.add_at("both", clock.now() + 5s);
+  queue.add_at("both", clock.now() + 5s, Urgency::closing);
+  queue.add("other");
+  clock.run_for(io, 5s);
+  take(3);
+  CHECK(taken == std::vector<std::string>{"both", "end", "other"});
+}
+
+/// A clock of a process that has no file left for a timer.
+struct Exhausted final : Clock {
+  TimePoint now() const override { return {}; }
+  BootTime boot_now() const override { return {}; }
+  void observe(TimePoint, std::string_view) override {}
+  Task<void> sleep_until(TimePoint, Wake*) override { throw std::runtime_error("EMFILE"); }
+  Task<void> sleep_for(Duration, Wake*) override { throw std::runtime_error("EMFILE"); }
+};
+
+TEST_CASE("who cannot wait is not woken", "[runtime]") {
+  Exhausted clock;
+  Workqueue queue(clock);
+  asio::io_context io;
+  std::exception_ptr failure;
+  asio::co_spawn(io, queue.take(), [&](std::exception_ptr why, auto) { failure = why; });
+  test::settle(io);
+  REQUIRE(failure);
+  CHECK(queue.waiting() == 0);
+  queue.add("a");
+}
+
 TEST_CASE_METHOD(Fixture, "after stop nobody gets anything", "[runtime]") {
   take(1);
   queue.stop();
