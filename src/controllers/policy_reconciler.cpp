@@ -19,6 +19,8 @@ namespace {
 
 // A machine's way is read again this often, so that a new interface or address is seen.
 constexpr Duration read_again = std::chrono::seconds(60);
+// What a policy that is being deleted waits for wakes it; this is for what does not.
+constexpr Duration look_again = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -254,6 +256,16 @@ std::optional<std::string> PolicyReconciler::why_not_leaving(const model::JitPol
   return std::nullopt;
 }
 
+/// Whether the group is on the way to one of the machines.
+bool PolicyReconciler::stands_before(const std::vector<plan::TargetState>& targets,
+                                     const std::string& group_key) const {
+  return std::ranges::any_of(targets, [&](const plan::TargetState& target) {
+    return std::ranges::any_of(world_.groups_before(target.machine.id), [&](const auto& id) {
+      return model::resource_key(id) == group_key;
+    });
+  });
+}
+
 Task<Result<runtime::Next>> PolicyReconciler::leave(Pointer policy) {
   const auto account = world_.stores.accounts.find(policy->account);
   if (account && world_.policy_views[policy->meta.key()].targets.empty()) {
@@ -276,7 +288,7 @@ Task<Result<runtime::Next>> PolicyReconciler::leave(Pointer policy) {
     findings.problem = *waiting;
     const auto reported = co_await report(policy, plan::describe_policy(*policy, findings));
     if (!reported) co_return fail(reported.error());
-    co_return runtime::Next{.at = world_.clock.now() + std::chrono::seconds(1)};
+    co_return runtime::Next{.at = world_.clock.now() + look_again};
   }
 
   const std::string owner = plan::owner_of(policy->account, policy->meta.ns, policy->meta.name);
@@ -293,7 +305,10 @@ Task<Result<runtime::Next>> PolicyReconciler::leave(Pointer policy) {
     if (policy->keep_locks || !account || group.gone) continue;
     const auto* of = world_.account_of(group.id);
     if (of == nullptr || of->meta.name != account->meta.name) continue;
-    bool has_rules = !group.group.has_value();
+    // Others' that cannot be read hold up nobody; one where our rules were, or that stands before
+    // one of its machines, may hold its lock.
+    bool has_rules =
+        !group.group.has_value() && (group.listed_with_ours || stands_before(view.targets, key));
     if (group.group) {
       has_rules = std::ranges::any_of(group.group->rules, [&](const model::SecurityRule& rule) {
         const auto mark = plan::read_mark(rule, world_.instance);

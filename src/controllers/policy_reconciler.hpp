@@ -26,6 +26,8 @@ class PolicyReconciler final : public runtime::Reconciler {
   Task<std::map<std::string, Result<Done>>> read_machines(
       Pointer policy, std::shared_ptr<const model::CloudAccount> account);
   Task<Result<Done>> read_targets(Pointer policy);
+  bool stands_before(const std::vector<plan::TargetState>& targets,
+                     const std::string& group_key) const;
   bool is_being_read(const model::JitPolicy& policy) const;
   Task<Result<Done>> report(Pointer policy, model::PolicyStatus status);
   Task<void> look_for_grants(Pointer policy);
