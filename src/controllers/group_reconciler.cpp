@@ -143,8 +143,15 @@ void GroupReconciler::replan(const std::string& key) {
 }
 
 void GroupReconciler::remember_touched(const std::string& key) {
-  for (const auto& wanted : world_.groups[key].plan.wanted) {
-    for (const auto& grant : wanted.grants) world_.touched[grant].insert(key);
+  const GroupView& view = world_.groups[key];
+  for (const auto& wanted : view.plan.wanted) {
+    const bool stands = std::ranges::any_of(view.group->rules, [&](const auto& rule) {
+      return model::ascii_lower(rule.name) == model::ascii_lower(wanted.rule.name);
+    });
+    for (const auto& grant : wanted.grants) {
+      world_.touched[grant].insert(key);
+      if (stands) world_.stood.insert(grant);
+    }
   }
 }
 
@@ -202,6 +209,7 @@ Task<Result<Done>> GroupReconciler::apply(cloud::Provider* provider, std::string
     if (change.change_class == plan::ChangeClass::keep && what_may_claim(world_)) {
       co_return fail(Error::Kind::conflict, *what_may_claim(world_));
     }
+    world_.stood.insert(change.grants.begin(), change.grants.end());
     co_return co_await provider->put_rule(group, change.rule);
   }
   const auto removed = co_await provider->remove_rule(group, change.rule.name);

@@ -326,8 +326,9 @@ Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict v
     wake_groups_of(world_, *verdict, ended_at);
   }
 
-  const auto evidence =
-      verdict->granted ? gather_evidence(world_, *verdict, ended_at) : plan::Evidence{};
+  auto evidence = verdict->granted ? gather_evidence(world_, *verdict, ended_at) : plan::Evidence{};
+  evidence.never_stood =
+      world_.began <= plan::starts_at(*verdict) && !world_.stood.contains(verdict->meta.uid);
   // What was proven once is not taken back only because a new process has not looked yet.
   if (ended_at && evidence.closed) world_.proven_closed.insert(verdict->meta.uid);
   const bool final_before = ended_at && plan::is_final(request->status.state);

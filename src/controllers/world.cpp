@@ -31,6 +31,7 @@ Stores::Stores()
 World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
     : clock(the_clock),
       instance(std::move(the_instance)),
+      began(the_clock.now()),
       account_queue(the_clock),
       policy_queue(the_clock),
       request_queue(the_clock),
@@ -71,6 +72,7 @@ void World::watch_verdict(const std::string& key, const model::AccessVerdict* be
                          .by = operator_name,
                          .message = "its verdict was deleted"});
   touched.erase(before->meta.uid);
+  stood.erase(before->meta.uid);
   proven_closed.erase(before->meta.uid);
   opened.erase(before->meta.uid);
 }

@@ -109,6 +109,7 @@ class World {
 
   Clock& clock;
   const std::string instance;
+  const TimePoint began;        ///< what happened before that, this process cannot know
   std::string operator_name{};  ///< our user name, as the API server says it
   Stores stores;
   /// Accounts as last understood, also those that went or cannot be read any more: by them what is
@@ -134,6 +135,8 @@ class World {
   std::map<std::string, std::set<std::string>> touched{};
   /// Hash of the status that was last sent, by the object's uid: what comes back is no news.
   std::map<std::string, std::uint64_t> written_status{};
+  /// Grants that a rule was sent for, or seen in a group, by verdict uid.
+  std::set<std::string> stood{};
   /// Keys of the verdicts about requests of that key ("namespace/name"), present and past ones.
   std::map<std::string, std::set<std::string>> verdicts_about{};
   /// Keys of the decisions about a request, by its uid.

@@ -69,9 +69,9 @@ Outline outline_granted(const model::AccessRequest& request, const model::Access
   if (end) return {state::revoked, why, cause + "; proven closed"};
   if (!request.status.opened_at) {
     return {state::failed, reason::never_opened,
-            "it never was open, and nothing is left open: " +
-                (request.status.state.empty() ? std::string("no rule could be proven")
-                                              : "see the Events")};
+            evidence.never_stood
+                ? "no rule was ever written for it, and nothing is left open: see the Events"
+                : "it was never proven open; a rule may have stood. Nothing is left open"};
   }
   return {state::expired, why, cause + "; proven closed"};
 }

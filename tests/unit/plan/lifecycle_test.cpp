@@ -201,6 +201,11 @@ TEST_CASE("the states of a granted request follow evidence, not hope", "[lifecyc
 TEST_CASE("a grant that never was open has failed", "[lifecycle]") {
   const Life life;
   CHECK(life.status(t0 + 10min, Evidence{.closed = true}).state == state::failed);
+  const auto said = [&](bool never_stood) {
+    return life.status(t0 + 10min, Evidence{.closed = true, .never_stood = never_stood}).message;
+  };
+  CHECK(said(false).find("a rule may have stood") != std::string::npos);
+  CHECK(said(true).find("no rule was ever written") != std::string::npos);
 }
 
 TEST_CASE("a closing that takes too long is called overdue", "[lifecycle]") {
