@@ -145,6 +145,15 @@ void judge_port(const World& world, const model::CloudAccount& account,
   if (proof.verdict == plan::ClosedProof::Verdict::unread) {
     return worsen(target, State::locking, where + ": an NSG has not been read yet");
   }
+  if (proof.closed()) {
+    const auto stale = std::ranges::find_if(path, [&](const plan::Filter& filter) {
+      return is_stale(world, world.groups.at(model::resource_key(filter.id)));
+    });
+    const auto& view = world.groups.at(model::resource_key(stale->id));
+    return worsen(target, State::locking,
+                  "NSG \"" + model::short_name(view.id) + "\" was last read at " +
+                      format_rfc3339(view.read_at) + ", which proves nothing any more");
+  }
   add_cuts(target, port, proof.blames);
   worsen(target, State::bypassed,
          where + ": " + blame_words(proof.blames) + " above the lock; remove or narrow it");

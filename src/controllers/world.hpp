@@ -109,7 +109,7 @@ class World {
 
   Clock& clock;
   const std::string instance;
-  const TimePoint began;        ///< what happened before that, this process cannot know
+  TimePoint began;              ///< what happened before that, this process cannot know
   std::string operator_name{};  ///< our user name, as the API server says it
   Stores stores;
   /// Accounts as last understood, also those that went or cannot be read any more: by them what is
