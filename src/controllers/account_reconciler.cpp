@@ -35,6 +35,7 @@ Task<Result<runtime::Next>> AccountReconciler::reconcile(std::string key) {
     co_return runtime::Next{};
   }
 
+  world_.forget_machines();
   const auto listed = co_await list_groups(account);
   AccountView& view = world_.account_views[key];
   const bool changed = view.error.has_value() == listed.has_value() || !view.listed;

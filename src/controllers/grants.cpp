@@ -11,6 +11,34 @@
 
 namespace portcullis::controllers {
 
+model::AccessVerdict make_verdict(const model::AccessRequest& request,
+                                  const plan::Decision& decision, const model::JitPolicy* policy,
+                                  const std::string& by, TimePoint now) {
+  model::AccessVerdict verdict;
+  verdict.meta.ns = request.meta.ns;
+  verdict.meta.name = request.meta.uid;
+  verdict.by = by;
+  verdict.granted = decision.kind == plan::Decision::Kind::grant;
+  verdict.reason = decision.reason;
+  verdict.message = decision.message;
+  verdict.request_name = request.meta.name;
+  verdict.request_uid = request.meta.uid;
+  verdict.requester = request.requester.username;
+  if (policy != nullptr) {
+    verdict.policy_name = policy->meta.name;
+    verdict.policy_uid = policy->meta.uid;
+    verdict.policy_generation = policy->meta.generation;
+    verdict.retain_for = policy->retain_for;
+  }
+  verdict.targets = decision.targets;
+  verdict.ports = request.ports;
+  verdict.sources = request.sources;
+  verdict.duration = request.duration;
+  verdict.start_at = request.start_at;
+  verdict.meta.created = now;
+  return verdict;
+}
+
 std::optional<model::AccessVerdict::End> ends_by_finding(const World& world,
                                                          const model::AccessVerdict& verdict) {
   const auto end = [&](const char* why, std::string message) {

@@ -5,6 +5,7 @@
 
 #include "controllers/world.hpp"
 #include "kube/client.hpp"
+#include "plan/decision.hpp"
 
 namespace portcullis::controllers {
 
@@ -14,6 +15,11 @@ namespace portcullis::controllers {
 inline constexpr Duration read_ways_every = std::chrono::seconds(60);
 
 using VerdictPointer = std::shared_ptr<const model::AccessVerdict>;
+
+/// The record of a decision, as it is to be sent.
+model::AccessVerdict make_verdict(const model::AccessRequest& request,
+                                  const plan::Decision& decision, const model::JitPolicy* policy,
+                                  const std::string& by, TimePoint now);
 
 /// Why what was found out ends it before its time: its machines, or an older policy that claims one
 /// of them with one of its ports.

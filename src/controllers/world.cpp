@@ -19,6 +19,15 @@ kube::Store<T> make_store(const char* kind, Result<T> (*decode)(simdjson::dom::e
   });
 }
 
+/// What nothing is left under is forgotten.
+void take_out(std::map<std::string, std::set<std::string>>& index, const std::string& under,
+              const std::string& key) {
+  const auto found = index.find(under);
+  if (found == index.end()) return;
+  found->second.erase(key);
+  if (found->second.empty()) index.erase(found);
+}
+
 }  // namespace
 
 Stores::Stores()
@@ -44,12 +53,12 @@ World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
     if (after && (!leaving || remembered_accounts.contains(key))) remembered_accounts[key] = after;
   });
   stores.decisions.listen([this](const std::string& key, const auto& before, const auto& after) {
-    if (before) decisions_about[before->request_uid].erase(key);
+    if (before) take_out(decisions_about, before->request_uid, key);
     if (after) decisions_about[after->request_uid].insert(key);
   });
   stores.verdicts.listen([this](const std::string& key, const auto& before, const auto& after) {
     watch_verdict(key, before.get(), after.get());
-    if (before) verdicts_about[before->meta.ns + "/" + before->request_name].erase(key);
+    if (before) take_out(verdicts_about, before->meta.ns + "/" + before->request_name, key);
     if (after) verdicts_about[after->meta.ns + "/" + after->request_name].insert(key);
   });
 }
@@ -72,6 +81,7 @@ void World::watch_verdict(const std::string& key, const model::AccessVerdict* be
                          .by = operator_name,
                          .message = "its verdict was deleted"});
   touched.erase(before->meta.uid);
+  cleared.erase(before->meta.uid);
   stood.erase(before->meta.uid);
   proven_closed.erase(before->meta.uid);
   opened.erase(before->meta.uid);
@@ -146,6 +156,19 @@ Task<Result<Done>> World::refresh_machine(std::string account, std::string id, D
     }
   }
   co_return Done{};
+}
+
+void World::forget_machines() {
+  std::set<std::string> needed;
+  for (const auto& [key, view] : policy_views) {
+    for (const auto& target : view.targets) needed.insert(model::resource_key(target.machine.id));
+  }
+  for (const auto& [key, verdict] : stores.verdicts.all()) {
+    for (const auto& target : verdict->targets) {
+      needed.insert(model::resource_key(target.resource_id));
+    }
+  }
+  std::erase_if(machines, [&](const auto& one) { return !needed.contains(one.first); });
 }
 
 bool World::is_known(const std::string& id, Duration max_age) const {

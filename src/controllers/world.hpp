@@ -158,6 +158,9 @@ class World {
   /// groups before it if anything about it changed.
   Task<Result<Done>> refresh_machine(std::string account, std::string id, Duration max_age);
 
+  /// Those that no policy names and no verdict is about.
+  void forget_machines();
+
   bool is_known(const std::string& id, Duration max_age) const;
 
   /// The same for many, some at a time, in their order. Once the cloud does not answer for one, no

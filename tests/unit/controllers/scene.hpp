@@ -175,6 +175,8 @@ struct Scene {
     world.opened.clear();
     world.proven_closed.clear();
     world.ended_seen.clear();
+    world.stood.clear();
+    world.began = clock.now();
     world.written_status.clear();
     world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
   }
