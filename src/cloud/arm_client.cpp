@@ -1,5 +1,6 @@
 #include "cloud/arm_client.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "base/log.hpp"
@@ -8,6 +9,11 @@
 #include "cloud/json.hpp"
 
 namespace portcullis::cloud {
+namespace {
+
+bool is_write(const net::Request& request) { return request.method != "GET"; }
+
+}  // namespace
 
 std::string call_name(const net::Request& request) {
   std::string_view path = request.target;
@@ -21,11 +27,39 @@ std::string call_name(const net::Request& request) {
 
 Task<Result<net::Response>> ArmClient::call(net::Request request, Duration deadline) {
   const BootTime end = clock_.boot_now() + deadline;
-  const auto slot = co_await slots_.take(request.method != "GET", deadline);
+  const auto slot = co_await take_slot(is_write(request), call_name(request), end);
   if (!slot) co_return fail(slot.error());
   auto answer = co_await call_with_token(std::move(request), end);
   slots_.give_back();
   co_return answer;
+}
+
+Task<Result<Done>> ArmClient::wait_for(const Budget& budget, std::string call, BootTime end) {
+  while (true) {
+    const BootTime now = clock_.boot_now();
+    const Duration pause = budget.not_before - now;
+    if (pause <= Duration(0)) co_return Done{};
+    if (pause > (end - now) / 2) {
+      co_return fail(Error{
+          .kind = Error::Kind::throttled,
+          .message = call + ": not sent, the cloud said " + budget.code + " and to come back in " +
+                     format_duration(std::chrono::ceil<std::chrono::seconds>(pause)),
+          .code = budget.code,
+          .retry_after = pause});
+    }
+    if (const auto rested = co_await pauses_.sleep(pause); !rested) co_return rested;
+  }
+}
+
+Task<Result<Done>> ArmClient::take_slot(bool is_write, std::string call, BootTime end) {
+  const Budget& budget = is_write ? writes_ : reads_;
+  while (true) {
+    const auto open = co_await wait_for(budget, call, end);
+    if (!open) co_return open;
+    const auto slot = co_await slots_.take(is_write, end - clock_.boot_now());
+    if (!slot || budget.not_before <= clock_.boot_now()) co_return slot;
+    slots_.give_back();  // it became known while we stood in the queue
+  }
 }
 
 Task<Result<net::Response>> ArmClient::get(std::string target, Duration deadline) {
@@ -45,6 +79,7 @@ Task<Result<json::Document>> ArmClient::read(std::string target, Duration deadli
 
 Task<Result<net::Response>> ArmClient::call_with_token(net::Request request, BootTime end) {
   const std::string name = call_name(request);
+  Budget& budget = is_write(request) ? writes_ : reads_;
   auto token = co_await tokens_.token(end - clock_.boot_now());
   if (!token) co_return fail(token.error());
   auto answer = co_await exchange(request, *token, end);
@@ -65,7 +100,12 @@ Task<Result<net::Response>> ArmClient::call_with_token(net::Request request, Boo
     co_return fail(Error::Kind::malformed, name + ": the answer is larger than 16 MiB");
   }
   if (answer->status < 200 || answer->status > 299) {
-    co_return fail(classify_answer(*answer, name, *token, clock_.now()));
+    Error error = classify_answer(*answer, name, *token, clock_.now());
+    if (error.kind == Error::Kind::throttled && error.retry_after) {
+      budget.not_before = std::max(budget.not_before, clock_.boot_now() + *error.retry_after);
+      budget.code = error.code.empty() ? "429" : error.code;
+    }
+    co_return fail(std::move(error));
   }
   co_return answer;
 }

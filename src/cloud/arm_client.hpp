@@ -28,12 +28,17 @@ class ArmClient {
         tokens_(tokens),
         clock_(clock),
         origin_(std::move(origin)),
+        pauses_(pauses),
         slots_(pauses, 4) {}
 
   /// One call; success is a status of 2xx, anything else an Error (see `classify_answer`).
   /// `deadline` bounds queue, token and exchange together, so that no write goes out later. A 401
   /// gets the request sent once more, with a renewed token; nothing else is retried. The server's
   /// Date is told to the clock if TLS vouches for it.
+  ///
+  /// After `throttled` no call of that kind, reads or writes, is sent before the server's
+  /// Retry-After: asking earlier is refused again and prolongs it. A call waits if that takes at
+  /// most half of the time it has, else it fails at once, `throttled` with what is left to wait.
   Task<Result<net::Response>> call(net::Request request, Duration deadline);
 
   Task<Result<net::Response>> get(std::string target, Duration deadline);
@@ -58,6 +63,14 @@ class ArmClient {
   Result<std::string> follow(std::string_view url) const;
 
  private:
+  /// What the server said of reads or of writes, which it counts apart.
+  struct Budget {
+    BootTime not_before{};
+    std::string code{};
+  };
+
+  Task<Result<Done>> wait_for(const Budget& budget, std::string call, BootTime end);
+  Task<Result<Done>> take_slot(bool is_write, std::string call, BootTime end);
   Task<Result<net::Response>> call_with_token(net::Request request, BootTime end);
   Task<Result<net::Response>> exchange(net::Request request, Secret token, BootTime end);
 
@@ -65,7 +78,10 @@ class ArmClient {
   TokenProvider& tokens_;
   Clock& clock_;
   net::Origin origin_;
+  Pauses& pauses_;
   Slots slots_;
+  Budget reads_{};
+  Budget writes_{};
 };
 
 /// "PUT securityRules/web": how messages and logs name a request; never its query.

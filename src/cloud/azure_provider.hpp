@@ -29,8 +29,8 @@ struct AzureLimits {
   Duration write_deadline = std::chrono::seconds(8);  ///< of one PUT or DELETE, likewise
   Duration check_deadline =
       std::chrono::seconds(60);  ///< of `check`, which may have to wait for IMDS
-  Duration operation_deadline = std::chrono::minutes(5);   ///< until a write's operation has ended
-  Duration longest_poll_pause = std::chrono::seconds(15);  ///< however long Retry-After is
+  Duration operation_deadline = std::chrono::minutes(5);  ///< until a write's operation has ended
+  Duration longest_poll_pause = std::chrono::minutes(2);  ///< however long Retry-After is
 };
 
 struct AzureOptions {

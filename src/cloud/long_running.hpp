@@ -10,10 +10,11 @@ namespace portcullis::cloud {
 
 struct WaitOptions {
   Duration operation_deadline = std::chrono::minutes(5);
-  Duration read_deadline = std::chrono::seconds(15);       ///< of one question
-  Duration first_pause = std::chrono::milliseconds(100);   ///< without Retry-After; then it doubles
-  Duration longest_pause = std::chrono::seconds(5);        ///< of those
-  Duration longest_told_pause = std::chrono::seconds(15);  ///< however long Retry-After is
+  Duration read_deadline = std::chrono::seconds(15);      ///< of one question
+  Duration first_pause = std::chrono::milliseconds(100);  ///< without Retry-After; then it doubles
+  Duration longest_pause = std::chrono::seconds(5);       ///< of those
+  /// However long Retry-After is: so much below `operation_deadline` that the end is still seen.
+  Duration longest_told_pause = std::chrono::minutes(2);
 };
 
 /// Waits for the end of what a PUT or DELETE began, in all the forms ARM has for it: done at once;

@@ -32,7 +32,7 @@ std::optional<Duration> retry_after(const net::Response& answer, TimePoint now) 
 Duration throttle_pause(const net::Response& answer, TimePoint now) {
   if (!answer.header("Retry-After")) return seconds(5);
   return std::clamp<Duration>(retry_after(answer, now).value_or(seconds(1)), seconds(1),
-                              minutes(1));
+                              minutes(5));
 }
 
 }  // namespace portcullis::cloud
