@@ -31,8 +31,8 @@ Providers::Providers(asio::io_context& io, Clock& clock, const OperatorOptions& 
       ca_pem_(std::move(ca_pem)),
       make_transport_(
           [&io, &clock](net::Origin origin, net::TlsOptions tls, net::TransportOptions transport) {
-            return net::make_cpprest_transport(io, clock, std::move(origin), std::move(tls),
-                                               std::move(transport));
+            return net::make_rest_transport(io, clock, std::move(origin), std::move(tls),
+                                            std::move(transport));
           }) {}
 
 Result<cloud::AzureOptions> Providers::options_for(const model::CloudAccount& account) const {

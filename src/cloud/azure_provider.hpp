@@ -13,7 +13,7 @@
 
 namespace portcullis::cloud {
 
-/// Makes the transport to one server: `make_cpprest_transport` in the program, fakes in tests.
+/// Makes the transport to one server: `make_rest_transport` in the program, fakes in tests.
 using TransportFactory = std::function<Result<std::unique_ptr<net::Transport>>(
     net::Origin origin, net::TlsOptions tls, net::TransportOptions options)>;
 

@@ -37,10 +37,7 @@ void finish_unavailable(const Call& call, const std::string& words) {
 
 void finish_too_large(const Call& call) {
   call->cancellation.cancel();  // the rest need not come
-  finish(call, fail({.kind = Error::Kind::malformed,
-                     .message = "answer of " + call->host + ": more than " +
-                                std::to_string(call->body_limit) + " bytes",
-                     .code = "BodyTooLarge"}));
+  finish(call, fail(too_large(*call)));
 }
 
 std::optional<std::uint64_t> promised_size(const CpprestCall& call) {
@@ -60,9 +57,9 @@ void finish_whole(const Call& call) {
   finish(call, std::move(call->response));
 }
 
-/// cpprest buffers without bound, but what we have not asked for yet is little: we read as fast as
-/// the network brings it, and past the limit the connection is cut. A chain of its own for each
-/// piece: nested ones grow with the body.
+/// Past the limit the connection is cut. cpprest hands out a chunk only when it has all of it, and
+/// a body as fast as the network brings it, whether we read or not: AnswerMeter bounds those. A
+/// chain of its own for each piece: nested ones grow with the body.
 void read_more(const Call& call) {
   call->body.streambuf().getn(call->piece.data(), piece_size).then([call](pplx::task<size_t> read) {
     try {
@@ -110,6 +107,13 @@ void Mailbox::leave(std::function<void()> work) {
 void Mailbox::drain(std::chrono::milliseconds at_most) {
   std::unique_lock lock(mutex_);
   empty_.wait_for(lock, at_most, [this] { return calls_ == 0; });
+}
+
+Error too_large(const CpprestCall& call) {
+  return {.kind = Error::Kind::malformed,
+          .message = "answer of " + call.host + ": more than " + std::to_string(call.body_limit) +
+                     " bytes",
+          .code = "BodyTooLarge"};
 }
 
 void start_call(const Call& call, web::http::client::http_client client,

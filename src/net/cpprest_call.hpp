@@ -58,6 +58,8 @@ struct CpprestCall {
   std::vector<std::uint8_t> piece{};
 };
 
+Error too_large(const CpprestCall& call);
+
 /// Sends the request. The result comes through the mailbox, once, whatever happens.
 void start_call(const std::shared_ptr<CpprestCall>& call, web::http::client::http_client client,
                 const web::http::http_request& request);

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "net/answer_meter.hpp"
 #include "net/cpprest_call.hpp"
 #include "net/message.hpp"
 #include "net/pool.hpp"
@@ -27,6 +28,9 @@ struct Trust {
   TrustStore store;
   TlsOptions tls;
   std::string host;
+  std::size_t body_limit = 0;
+
+  AnswerMeter meter{body_limit};
 
   std::mutex mutex{};
   std::string refusal{};  ///< why the last certificate was not good
@@ -130,6 +134,7 @@ Task<Result<Response>> send_request(std::shared_ptr<State> state, asio::io_conte
   call->expects_no_body = request.method == "HEAD";
   Event done(io);
   const Waiting waiting(state, call, done);
+  const unsigned cuts = state->trust == nullptr ? 0 : state->trust->meter.cuts();
   std::string defect;
   try {
     start_call(call, state->client,
@@ -142,7 +147,11 @@ Task<Result<Response>> send_request(std::shared_ptr<State> state, asio::io_conte
   if (exchange.has_ended()) co_return fail(exchange.explain("", {}));
 
   auto result = std::move(*call->result);
-  if (!result && state->trust != nullptr) add_refusal(*state->trust, result.error());
+  if (!result && state->trust != nullptr) {
+    add_refusal(*state->trust, result.error());
+    // Which of the calls under way it was that we cut is not known: whichever fails then.
+    if (state->trust->meter.cuts() != cuts) result = fail(too_large(*call));
+  }
   co_return result;
 }
 
@@ -198,6 +207,7 @@ http_client_config make_config(const std::shared_ptr<Trust>& trust) {
       throw std::logic_error("a client certificate that was good is not any more");
     }
     SSL_CTX_set_cert_verify_callback(native, verify_server, trust.get());
+    trust->meter.attach(native);
   });
   return config;
 }
@@ -232,7 +242,8 @@ Result<std::unique_ptr<Transport>> make_cpprest_transport(asio::io_context& io, 
     if (!tried) return fail(tried.error());
     auto store = make_trust(tls.ca_pem);
     if (!store) return fail(store.error());
-    trust = std::make_shared<Trust>(std::move(*store), std::move(tls), origin.host);
+    trust =
+        std::make_shared<Trust>(std::move(*store), std::move(tls), origin.host, options.body_limit);
   }
   initialize_cpprest();
   options.max_connections = std::min(options.max_connections, most_in_flight);
@@ -245,6 +256,13 @@ Result<std::unique_ptr<Transport>> make_cpprest_transport(asio::io_context& io, 
   } catch (const std::exception& failure) {
     return fail(Error::Kind::invalid, address + ": " + failure.what());
   }
+}
+
+Result<std::unique_ptr<Transport>> make_rest_transport(asio::io_context& io, Clock& clock,
+                                                       Origin origin, TlsOptions tls,
+                                                       TransportOptions options) {
+  const auto make = origin.scheme == "https" ? make_cpprest_transport : make_beast_transport;
+  return make(io, clock, std::move(origin), std::move(tls), std::move(options));
 }
 
 }  // namespace portcullis::net

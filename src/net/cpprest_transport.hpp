@@ -18,12 +18,22 @@ void initialize_cpprest(int threads = 2);
 /// out dead before an answer. Use it only for calls that may be repeated: ours name what they write
 /// (PUT and DELETE of a resource by its id), and a token may be asked for twice.
 ///
+/// cpprest itself bounds neither an answer's head nor a single chunk. Over TLS we do, at the
+/// records: what comes past `body_limit`, a quarter of it and 256 KiB is cut, `malformed`. Over
+/// plain HTTP nothing does but the deadline; see `make_rest_transport`.
+///
 /// Other limits of cpprest: it keeps idle connections for 30 to 60 s whatever `idle_timeout` says,
-/// joins answer headers of the same name with ", ", bounds neither an answer's head nor a single
-/// chunk (the deadline does), and knows no literal IPv6 addresses and no `server_name` other than
-/// the host's: those are `unsupported`. The destructor waits for its threads, two seconds at most.
+/// joins answer headers of the same name with ", ", and knows no literal IPv6 addresses and no
+/// `server_name` other than the host's: those are `unsupported`. The destructor waits for its
+/// threads, two seconds at most.
 Result<std::unique_ptr<Transport>> make_cpprest_transport(asio::io_context& io, Clock& clock,
                                                           Origin origin, TlsOptions tls,
                                                           TransportOptions options = {});
+
+/// The transport for the cloud's calls: cpprest over TLS; over plain HTTP (a machine's metadata
+/// service, whoever answers there), where nothing would bound what cpprest takes in, Beast.
+Result<std::unique_ptr<Transport>> make_rest_transport(asio::io_context& io, Clock& clock,
+                                                       Origin origin, TlsOptions tls,
+                                                       TransportOptions options = {});
 
 }  // namespace portcullis::net
