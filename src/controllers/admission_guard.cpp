@@ -47,12 +47,15 @@ AdmissionGuard::AdmissionGuard(World& world, kube::Client& client, std::string n
 }
 
 Task<void> AdmissionGuard::run() {
+  co_await load_record();
   while (!stopped_) {
     const std::uint64_t lapses = lapses_;
     const Proof proof = co_await prove();
     if (stopped_) co_return;
     // What was proven before the watches saw a lapse says nothing of the time after it.
     take(lapses == lapses_ ? proof : Proof::unknown);
+    co_await store_record();
+    if (stopped_) co_return;
     co_await world_.clock.sleep_for(world_.guard.holds ? prove_again : retry, &wake_);
   }
 }
@@ -63,6 +66,35 @@ void AdmissionGuard::stop() {
     if (each.reflector) each.reflector->stop();
   }
   wake_.notify();
+}
+
+// ---- what the next operator must know
+
+Task<void> AdmissionGuard::load_record() {
+  while (!stopped_) {
+    auto record = co_await load_guard_record(client_, ns_);
+    if (record) recorded_ = std::move(*record);
+    // Without the right to read it, it is as if there were none.
+    if (record || record.error().kind == Error::Kind::forbidden || stopped_) co_return;
+    take(unanswered("looked up", record.error()));
+    co_await world_.clock.sleep_for(retry, &wake_);
+  }
+}
+
+Task<void> AdmissionGuard::store_record() {
+  const GuardView& view = world_.guard;
+  if (!view.holds && !view.lost) co_return;
+  GuardRecord record;
+  if (view.holds) record.fingerprint = book_.fingerprint();
+  record.trusted_from = std::chrono::ceil<std::chrono::seconds>(view.distrust_before);
+  if (recorded_ == record) co_return;
+  const auto stored = co_await store_guard_record(client_, ns_, record);
+  if (stored) recorded_ = std::move(record);
+  // The next operator will then trust nothing from before its start.
+  if (const bool failed_before = std::exchange(record_fails_, !stored); !stored && !failed_before) {
+    log::warning("what is known of the admission guards cannot be recorded",
+                 {{"lease", ns_ + "/portcullis-guards"}, {"error", stored.error().message}});
+  }
 }
 
 // ---- the watches
@@ -173,11 +205,20 @@ void AdmissionGuard::take(Proof proof) {
   judge();
 }
 
-/// What was not known before may have been put there a moment ago; what moved did lapse.
+/// What moved did lapse. What an operator finds at its start is what the last one saw; else it may
+/// have been edited a moment ago: an edit that is undone leaves a generation, but no time.
 void AdmissionGuard::remember(const GuardBook::Look& look) {
+  const TimePoint now = world_.clock.now();
   const auto change = book_.remember(look, mutating_);
-  if (change.written != TimePoint{}) distrust(change.written + guard_settles);
-  if (change.edited) distrust(world_.clock.now() + guard_settles);
+  if (change.edited) distrust(now + guard_settles);
+  if (!change.first) return;
+  if (recorded_ && recorded_->fingerprint == book_.fingerprint()) {
+    distrust(recorded_->trusted_from);
+  } else if (!recorded_ && change.original) {
+    distrust(change.written + guard_settles);
+  } else {
+    distrust(now + guard_settles);
+  }
 }
 
 void AdmissionGuard::distrust(TimePoint before) {

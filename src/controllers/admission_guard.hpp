@@ -9,6 +9,7 @@
 
 #include "controllers/guard_book.hpp"
 #include "controllers/guard_reading.hpp"
+#include "controllers/guard_record.hpp"
 #include "controllers/world.hpp"
 #include "kube/client.hpp"
 #include "kube/reflector.hpp"
@@ -22,7 +23,8 @@ inline constexpr Duration guard_settles = std::chrono::seconds(5);
 
 /// Knows whether the admission policies are in force. Without them a requester's name is only what
 /// somebody typed, so nothing is granted until they are again, and what was asked meanwhile is
-/// refused. Two proofs, and both must hold:
+/// refused. What an operator saw it leaves to the next one (GuardRecord). Two proofs, and both must
+/// hold:
 ///
 /// - The objects are as shipped. They are watched, so that a change is seen when it is made, and
 ///   read again each minute, should a watch hang. A uid or generation that moved tells of a lapse
@@ -56,6 +58,9 @@ class AdmissionGuard {
   bool synced() const;
   const SeenGuard* look(const GuardName& name) const;
 
+  Task<void> load_record();
+  Task<void> store_record();
+
   Task<Proof> prove();
   Task<Proof> prove_objects();
   Task<Proof> prove_effect();
@@ -79,6 +84,8 @@ class AdmissionGuard {
   Proof proof_ = Proof::unknown;
   std::string proof_problem_{"the admission policies have not been looked at yet"};
   TimePoint proven_at_{};
+  std::optional<GuardRecord> recorded_{};  ///< as the API server has it
+  bool record_fails_ = false;
   std::uint64_t lapses_ = 0;  ///< that the watches have seen
   bool tried_ = false;        ///< a proof came to its end, whichever
   bool stopped_ = false;

@@ -4,6 +4,7 @@
 
 #include "api/decode.hpp"
 #include "controllers/guard_spec.hpp"
+#include "plan/stable_hash.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -63,22 +64,28 @@ std::optional<std::string> GuardBook::find_problem(const Look& look, bool mutati
 }
 
 GuardBook::Change GuardBook::remember(const Look& look, bool mutating) {
-  Change change;
+  Change change{.first = known_.empty()};
   for (const auto& [name, spec] : shipped_) {
     if (is_mutating(name.kind) && !mutating) continue;
     const SeenGuard* const seen = look(name);
     if (seen == nullptr) continue;
+    change.written = std::max(change.written, seen->written);
+    change.original = change.original && seen->generation == 1;
     const auto [known, is_new] = known_.try_emplace(name, Known{seen->uid, seen->generation});
-    if (is_new) {
-      change.written = std::max(change.written, seen->written);
-      continue;
-    }
     const bool replaced = known->second.uid != seen->uid;
-    if (!replaced && known->second.generation >= seen->generation) continue;
+    if (!is_new && !replaced && known->second.generation >= seen->generation) continue;
     known->second = {seen->uid, seen->generation};
-    change.edited = true;
+    change.edited = change.edited || !change.first;
   }
   return change;
+}
+
+std::string GuardBook::fingerprint() const {
+  std::string all;
+  for (const auto& [name, known] : known_) {
+    all += to_text(name) + " " + known.uid + " " + std::to_string(known.generation) + "\n";
+  }
+  return plan::stable_name(all, 25);
 }
 
 }  // namespace portcullis::controllers

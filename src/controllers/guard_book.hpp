@@ -37,12 +37,17 @@ class GuardBook {
   std::optional<std::string> find_problem(const Look& look, bool mutating) const;
 
   struct Change {
-    bool edited = false;  ///< something changed since it was remembered
-    TimePoint written{};  ///< the newest of what was not known before
+    bool first = false;    ///< nothing was remembered before
+    bool edited = false;   ///< something changed since it was remembered
+    bool original = true;  ///< none was ever edited since it was created
+    TimePoint written{};   ///< the newest that is known of any object
   };
 
   /// Takes objects in which there is no problem. An older copy of what is known changes nothing.
   Change remember(const Look& look, bool mutating);
+
+  /// Of what is remembered: names, uids and generations.
+  std::string fingerprint() const;
 
  private:
   struct Known {
