@@ -160,8 +160,9 @@ std::optional<Duration> parse_duration(std::string_view text) {
     }
     if (length == points || points > 1) return std::nullopt;
     double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + length, number);
-    if (error != std::errc() || end != text.data() + length) return std::nullopt;
+    const std::string_view digits = text.substr(0, length);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
     text.remove_prefix(length);
     double unit = 0;
     if (text.starts_with("ms")) {

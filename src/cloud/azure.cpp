@@ -109,6 +109,7 @@ Task<Result<std::vector<model::SecurityGroup>>> Azure::list_groups(
                                   net::encode_component(options_.versions.network));
   }
   std::vector<Task<Result<std::vector<model::SecurityGroup>>>> lists;
+  lists.reserve(resource_groups.size());
   for (const std::string& name : resource_groups) lists.push_back(list_group(name));
   std::vector<model::SecurityGroup> all;
   for (auto& groups : co_await gather(std::move(lists))) {

@@ -85,6 +85,7 @@ Task<Result<model::VirtualMachine>> Azure::read_machine(std::string id) {
 Task<Result<std::vector<InterfaceDocument>>> Azure::read_interfaces(std::vector<std::string> ids,
                                                                     std::string machine_id) {
   std::vector<Task<Result<InterfaceDocument>>> tasks;
+  tasks.reserve(ids.size());
   for (const std::string& id : ids) tasks.push_back(read_interface(id, machine_id));
   co_return all_or_error(co_await gather(std::move(tasks)));
 }
@@ -114,6 +115,7 @@ Task<Result<Azure::SubnetGroups>> Azure::read_subnets(std::vector<std::string> i
     distinct.emplace(std::move(key), std::move(id));
   }
   std::vector<Task<Result<std::optional<std::string>>>> tasks;
+  tasks.reserve(distinct.size());
   for (const auto& [key, id] : distinct) tasks.push_back(read_subnet(id));
   auto groups = all_or_error(co_await gather(std::move(tasks)));
   if (!groups) co_return fail(groups.error());

@@ -15,7 +15,7 @@ namespace portcullis::cloud {
 template <typename T>
 Task<std::vector<T>> gather(std::vector<Task<T>> tasks) {
   struct State {
-    explicit State(asio::any_io_executor executor) : all_ended(std::move(executor)) {}
+    explicit State(const asio::any_io_executor& executor) : all_ended(executor) {}
     std::vector<std::optional<T>> values;
     std::size_t running = 0;
     std::exception_ptr failure;

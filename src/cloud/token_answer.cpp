@@ -17,8 +17,8 @@ constexpr std::size_t longest_reason = 300;
 
 Duration lifetime(json::Element answer) {
   constexpr std::int64_t shortest = 60;
-  constexpr std::int64_t longest = 24 * 3600;
-  constexpr std::int64_t unknown = 5 * 60;
+  constexpr std::int64_t longest = 86'400;
+  constexpr std::int64_t unknown = 300;
   const auto stated = json::member(answer, "expires_in");
   if (!stated) return seconds(unknown);
   if (double number = 0; stated->get(number) == simdjson::SUCCESS) {
