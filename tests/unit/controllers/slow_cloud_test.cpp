@@ -33,7 +33,6 @@ TEST_CASE_METHOD(Many, "a cloud that does not answer is not asked for each machi
   // What failed a moment ago is not asked for again; after that it is.
   cloud.calls.clear();
   cloud.fail_always["read_machine"].kind = Error::Kind::forbidden;
-  const std::vector<std::string> first{ids.front()};
   CHECK_FALSE(test::run(io, clock, world.refresh_machine("prod", ids.front(), 1min)));
   CHECK(cloud.calls.empty());
   clock.advance(failure_counts_for);
