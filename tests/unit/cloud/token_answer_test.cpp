@@ -12,8 +12,8 @@ std::string refusal(const std::string& separator, const std::string& trace) {
       {"error_description", "AADSTS7000215: Invalid client secret provided." + separator +
                                 "Trace ID: " + trace + separator + "Correlation ID: " + trace +
                                 separator + "Timestamp: 2026-11-23 05:27:4" + trace + "Z"}};
-  const auto answer =
-      read_token_answer({.status = 401, .body = body.dump()}, "login", Secret("s"), TimePoint{});
+  const auto answer = read_token_answer({.status = 401, .body = body.dump()}, "login",
+                                        Secret("what was sent"), TimePoint{});
   REQUIRE_FALSE(answer);
   return answer.error().message;
 }
