@@ -326,7 +326,7 @@ Task<Result<runtime::Next>> PolicyReconciler::leave(Pointer policy) {
     findings.problem = "unlocking: " + left;
     const auto reported = co_await report(policy, plan::describe_policy(*policy, findings));
     if (!reported) co_return fail(reported.error());
-    co_return runtime::Next{.at = world_.clock.now() + std::chrono::seconds(5)};
+    co_return runtime::Next{.at = world_.clock.now() + look_again};
   }
   announce(events_, {.resource = policies,
                      .meta = policy->meta,
