@@ -196,7 +196,7 @@ AdmissionGuard::Proof AdmissionGuard::unanswered(std::string what, const Error& 
 // ---- what follows
 
 void AdmissionGuard::take(Proof proof) {
-  tried_ = true;
+  ++tries_;
   const TimePoint now = world_.clock.now();
   if (proof == Proof::holds) proven_at_ = now;
   const bool still_believed =
@@ -240,11 +240,13 @@ void AdmissionGuard::judge() {
     view.problem.clear();
   } else {
     view.lost = view.lost || was || watch_problem_.has_value() || proof_ == Proof::fails;
-    view.problem = watch_problem_ ? changed_words + *watch_problem_ : proof_problem_;
+    view.problem = watch_problem_            ? changed_words + *watch_problem_
+                   : !proof_problem_.empty() ? proof_problem_
+                                             : "the admission policies cannot be watched yet";
   }
   if (view.holds == was && view.told) return;
-  // Before the first proof there is nothing to tell.
-  if (!view.holds && !view.lost && !tried_) return;
+  // At the start there is nothing to tell before the first proof, and before the watches had time.
+  if (!view.holds && !view.lost && (tries_ == 0 || (tries_ == 1 && proof_ == Proof::holds))) return;
   view.told = true;
   log::write(view.holds ? log::Level::info : log::Level::error,
              view.holds ? "admission guards hold" : "admission guards do not hold",

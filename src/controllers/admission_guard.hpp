@@ -87,7 +87,7 @@ class AdmissionGuard {
   std::optional<GuardRecord> recorded_{};  ///< as the API server has it
   bool record_fails_ = false;
   std::uint64_t lapses_ = 0;  ///< that the watches have seen
-  bool tried_ = false;        ///< a proof came to its end, whichever
+  std::uint64_t tries_ = 0;   ///< proofs that came to an end, whichever
   bool stopped_ = false;
   Wake wake_;
 };

@@ -265,6 +265,19 @@ TEST_CASE_METHOD(GuardScene, "guards that may not be read prove nothing", "[cont
   CHECK(holds());
 }
 
+TEST_CASE_METHOD(GuardScene, "guards that cannot be watched do not hold", "[controllers][guard]") {
+  server.serve_stream = [](const net::Request&) -> Result<test::ScriptedStreamPtr> {
+    return fail(Error::Kind::forbidden, "cannot watch resource");
+  };
+  start();
+  CHECK_FALSE(holds());
+  CHECK_FALSE(world.guard.told);  // the watches may need a moment
+  pass(2s);
+  CHECK_FALSE(holds());
+  CHECK(world.guard.told);
+  CHECK_THAT(problem(), Catch::Contains("cannot be watched yet"));
+}
+
 TEST_CASE_METHOD(GuardScene, "what nobody installed is missed", "[controllers][guard]") {
   api.objects.clear();
   api.works = false;
