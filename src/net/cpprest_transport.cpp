@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/log.hpp"
 #include "net/answer_meter.hpp"
 #include "net/cpprest_call.hpp"
 #include "net/message.hpp"
@@ -48,9 +49,9 @@ int verify_server(X509_STORE_CTX* chain, void* data) {
 }
 
 struct State {
-  State(asio::io_context& io, http_client used_client, std::shared_ptr<Trust> used_trust,
+  State(asio::io_context& io, const http_client& used_client, std::shared_ptr<Trust> used_trust,
         std::shared_ptr<Pool> used_pool)
-      : client(std::move(used_client)),
+      : client(used_client),
         trust(std::move(used_trust)),
         pool(std::move(used_pool)),
         mailbox(std::make_shared<Mailbox>(io)),
@@ -95,13 +96,13 @@ web::http::http_request translate(Request request, const std::string& user_agent
   out.headers().remove("Content-Type");
   out.headers().add("User-Agent",
                     std::string(find_header(request.headers, "User-Agent").value_or(user_agent)));
-  for (Header& header : request.headers) {
+  for (const Header& header : request.headers) {
     // A Host would also be the name that cpprest checks the certificate for.
     if (is_framing(header.name) || same_name(header.name, "Host") ||
         same_name(header.name, "User-Agent")) {
       continue;
     }
-    out.headers().add(std::move(header.name), std::move(header.value));
+    out.headers().add(header.name, header.value);
   }
   if (request.method == "PATCH" && !has_body) out.headers().add("Content-Length", "0");
   return out;
@@ -220,8 +221,9 @@ void initialize_cpprest(int threads) {
     try {
       crossplat::threadpool::initialize_with_threads(
           static_cast<std::size_t>(std::max(threads, 1)));
-    } catch (const std::exception&) {
+    } catch (const std::exception& failure) {
       // Somebody was first: then the pool is larger, and all else is the same.
+      log::debug("cpprest's thread pool is not ours", {{"reason", failure.what()}});
     }
   });
 }
@@ -251,7 +253,7 @@ Result<std::unique_ptr<Transport>> make_cpprest_transport(asio::io_context& io, 
   auto pool = std::make_shared<Pool>(io, clock, std::move(origin), std::move(options), nullptr, "");
   try {
     http_client client(web::uri(address), make_config(trust));
-    auto state = std::make_shared<State>(io, std::move(client), std::move(trust), std::move(pool));
+    auto state = std::make_shared<State>(io, client, std::move(trust), std::move(pool));
     return std::make_unique<CpprestTransport>(io, std::move(state));
   } catch (const std::exception& failure) {
     return fail(Error::Kind::invalid, address + ": " + failure.what());
