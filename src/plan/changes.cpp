@@ -136,11 +136,11 @@ class Writer {
     SecurityRule target = *proposal.target;
     const std::string differs = "differs from what is wanted";
     if (proposal.expired) {
-      if (placed) {
-        widen(proposal, differs);
-      } else {
+      // What is past its end is closed, by nothing that waits for leave to open.
+      if (lets_in(actual)) {
         step(proposal, Change::Kind::remove, ChangeClass::close, actual, "past its end");
       }
+      if (placed) widen(proposal, lets_in(actual) ? "wanted" : differs);
       return;
     }
     if (!lets_in_beyond(actual, target)) {

@@ -281,6 +281,28 @@ TEST_CASE("An inert rule that may not be deleted is clean-up, not closing") {
   CHECK(plan.nothing_to_close());
 }
 
+TEST_CASE("What is past its end goes by a closing, also where another grant shares its minute") {
+  auto desired = desire();
+  desired.opens = {open_of("g1", {"203.0.113.7"}, at("12:45:10"))};
+  auto group = opened(desired);
+  desired.opens.push_back(open_of("g2", {"203.0.113.9"}, at("12:45:50")));
+  const auto plan = plan_rules(desired, group, at("12:45:10"));
+  CHECK(classes(plan) == Texts{"remove close", "put open"});
+  CHECK(texts(plan.changes.at(1).rule.source) == Texts{"203.0.113.9/32"});
+  CHECK(apply(group, plan) == "");
+  CHECK(plan_rules(desired, group, at("12:45:10")).in_sync());
+
+  group = opened({.instance = instance, .opens = {desired.opens[0]}, .everything_known = true});
+  SECTION("where nothing may be opened it goes all the same") {
+    desired.may_open = false;
+    CHECK(classes(plan_rules(desired, group, at("12:45:10"))) == Texts{"remove close"});
+  }
+  SECTION("where it could only be made inert there is nothing to close") {
+    group.rules.at(0) = make_inert(group.rules.at(0));
+    CHECK(classes(plan_rules(desired, group, at("12:45:10"))) == Texts{"put open"});
+  }
+}
+
 TEST_CASE("The longest overdue closes first, and every closing before any opening") {
   auto desired = desire();
   desired.opens = {open_of("g1", {"203.0.113.7"}, at("12:46:00")),
