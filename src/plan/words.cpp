@@ -20,6 +20,7 @@ std::string family_name(model::Family family) {
 
 std::string list_ports(const model::JitPolicy& policy) {
   std::vector<std::string> parts;
+  parts.reserve(policy.ports.size());
   for (const auto& port : policy.ports) {
     parts.push_back(to_string(port.range) + "/" + model::to_string(port.protocol));
   }
@@ -28,6 +29,7 @@ std::string list_ports(const model::JitPolicy& policy) {
 
 std::string list_targets(std::span<const TargetState> targets) {
   std::vector<std::string> parts;
+  parts.reserve(targets.size());
   for (const auto& target : targets) {
     parts.push_back(target.machine.resource_group + "/" + target.machine.name);
   }
@@ -36,6 +38,7 @@ std::string list_targets(std::span<const TargetState> targets) {
 
 std::string list_prefixes(const std::vector<model::Prefix>& prefixes) {
   std::vector<std::string> parts;
+  parts.reserve(prefixes.size());
   for (const auto& prefix : prefixes) parts.push_back(to_string(prefix));
   return join(parts);
 }
