@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/evidence_rules.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 #include "plan/rule_codec.hpp"
@@ -12,78 +13,6 @@ namespace portcullis::controllers {
 namespace {
 
 using model::resource_key;
-
-/// Addresses of the grant's machines as last read; nothing unless all of them are known.
-std::optional<model::PrefixSet> addresses_of(const World& world,
-                                             const model::AccessVerdict& verdict) {
-  model::PrefixSet all;
-  for (const auto& target : verdict.targets) {
-    const auto view = world.machines.find(resource_key(target.resource_id));
-    if (view == world.machines.end() || !view->second.machine) return std::nullopt;
-    for (const auto& way : view->second.machine->paths) {
-      all = all.unite(model::PrefixSet::of(way.address));
-    }
-  }
-  return all;
-}
-
-/// Whether the rule is what was to be written for this grant, by all that a rule says.
-bool accounts_for(const World& world, const model::AccessVerdict& verdict,
-                  const model::SecurityRule& rule, TimePoint until) {
-  using std::chrono::minutes;
-  if (!verdict.granted || !plan::counts(verdict, world.operator_name)) return false;
-  if (std::chrono::ceil<minutes>(plan::ends_at(verdict)) != std::chrono::ceil<minutes>(until)) {
-    return false;
-  }
-  std::vector<model::PortRange> ports;
-  for (const auto& port : verdict.ports) {
-    if (port.protocol == rule.protocol) ports.push_back(port.range);
-  }
-  if (plan::merge_ports(ports) != plan::merge_ports(rule.destination_ports)) return false;
-  const auto addresses = addresses_of(world, verdict);
-  return addresses && addresses->contains(model::PrefixSet::of(rule.destination.prefixes)) &&
-         !model::PrefixSet::of(verdict.sources)
-              .intersect(model::PrefixSet::of(rule.source.prefixes))
-              .empty();
-}
-
-/// Whether the open rule may be this grant's. A rule for one of its sources to an address that its
-/// machines do not have may be of a time when they had it, unless another grant accounts for it:
-/// what keeps one grant from closing must not hold up another's.
-bool may_be_of(const World& world, const model::AccessVerdict& verdict,
-               const model::SecurityRule& rule, const plan::OwnMark& mark) {
-  if (!plan::only_addresses(rule.source) || !plan::only_addresses(rule.destination)) return true;
-  const auto sources = model::PrefixSet::of(verdict.sources);
-  if (model::PrefixSet::of(rule.source.prefixes).intersect(sources).empty()) return false;
-  const auto addresses = addresses_of(world, verdict);
-  const auto destinations = model::PrefixSet::of(rule.destination.prefixes);
-  if (!addresses || !mark.until || !addresses->intersect(destinations).empty()) return true;
-  return std::ranges::none_of(world.stores.verdicts.all(), [&](const auto& entry) {
-    return entry.second->meta.uid != verdict.meta.uid &&
-           accounts_for(world, *entry.second, rule, *mark.until);
-  });
-}
-
-bool is_wanted(const model::AccessVerdict& verdict, const GroupView& view) {
-  return std::ranges::any_of(view.plan.wanted, [&](const plan::WantedRule& wanted) {
-    return std::ranges::find(wanted.grants, verdict.meta.uid) != wanted.grants.end();
-  });
-}
-
-/// Whether something in the group, as last read, is still to be closed that may be this grant's.
-bool has_to_close(const World& world, const model::AccessVerdict& verdict, const GroupView& view) {
-  return std::ranges::any_of(view.plan.changes, [&](const plan::Change& change) {
-    if (change.change_class != plan::ChangeClass::close) return false;
-    const auto actual = std::ranges::find_if(view.group->rules, [&](const auto& rule) {
-      return model::ascii_lower(rule.name) == model::ascii_lower(change.rule.name);
-    });
-    if (actual == view.group->rules.end()) return true;
-    const auto mark = plan::read_mark(*actual, world.instance);
-    const auto* own = std::get_if<plan::OwnMark>(&mark);
-    if (own == nullptr || own->kind != plan::RuleKind::open) return true;
-    return may_be_of(world, verdict, *actual, *own);
-  });
-}
 
 /// Keys of the groups in which rules for this grant may be: those it had rules in, those on its
 /// ways now, and any with an open rule of ours that may be its.
@@ -112,7 +41,7 @@ void add_rules(const World& world, const model::AccessVerdict& verdict, plan::Ev
     const auto view = world.groups.find(key);
     if (view == world.groups.end()) continue;
     for (const auto& wanted : view->second.plan.wanted) {
-      if (std::ranges::find(wanted.grants, verdict.meta.uid) == wanted.grants.end()) continue;
+      if (!is_wanted(verdict, wanted)) continue;
       evidence.rules.push_back(
           {.group = view->second.id, .name = wanted.rule.name, .priority = wanted.rule.priority});
     }
@@ -227,6 +156,12 @@ bool looks_open(const World& world, const model::AccessVerdict& verdict,
               .empty();
 }
 
+/// What keeps the group from being closed, in the cloud's words if it gave any.
+std::string still_closing(const GroupView& view) {
+  const std::string group = "NSG \"" + model::short_name(view.id) + "\"";
+  return group + (view.error ? ": " + view.error->message : std::string(" is being closed"));
+}
+
 /// What has to be known before "closed" can be said of anything in the account, and is not.
 std::optional<std::string> what_is_unknown(const World& world,
                                            const model::AccessVerdict& verdict) {
@@ -293,13 +228,16 @@ plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& v
     if (view->second.gone) continue;
     // A reading counts only with a plan that knew of the end: times have whole seconds, and one
     // from before may carry the grant as wanted.
+    const auto* change = view->second.group ? find_closing(world, verdict, view->second) : nullptr;
     if (view->second.read_at < *ended_at || !view->second.passed || !view->second.group ||
-        view->second.dirty || is_wanted(verdict, view->second) ||
-        has_to_close(world, verdict, view->second)) {
+        view->second.dirty || is_wanted(verdict, view->second) || change != nullptr) {
       evidence.judged = !view->second.dirty;  // else it is about to be read
-      evidence.message = "NSG \"" + model::short_name(view->second.id) + "\"" +
-                         (view->second.error ? ": " + view->second.error->message
-                                             : std::string(" is being closed"));
+      evidence.message = still_closing(view->second);
+      return evidence;
+    }
+    if (const auto* rule = find_standing(world, verdict, view->second)) {
+      evidence.message = "rule \"" + rule->name + "\" in NSG \"" +
+                         model::short_name(view->second.id) + "\" may still let in for it";
       return evidence;
     }
   }
@@ -314,7 +252,10 @@ std::vector<std::string> groups_to_read(const World& world, const model::AccessV
   for (const auto& key : groups_of(world, verdict)) {
     const auto view = world.groups.find(key);
     if (view == world.groups.end()) continue;
-    if (view->second.read_at < ended_at || is_wanted(verdict, view->second)) {
+    // A plan that did not know of the end left standing what it closes.
+    const bool unaware = !view->second.known_over.contains(verdict.meta.uid) &&
+                         find_standing(world, verdict, view->second) != nullptr;
+    if (view->second.read_at < ended_at || is_wanted(verdict, view->second) || unaware) {
       ids.push_back(view->second.id);
     }
   }

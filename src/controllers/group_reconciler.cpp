@@ -131,6 +131,7 @@ void GroupReconciler::replan(const std::string& key) {
     const bool open_now = !open.ended && open.starts_at <= world_.clock.now();
     if (open_now) view.considered.insert(open.grant);
   }
+  view.known_over = grants_over(world_);
   view.plan = plan::plan_rules(desired, *view.group, world_.clock.now());
   // Outside its scope the account may look, and close what is its own, but never add.
   if (!model::may_write(*account, id->resource_group)) {

@@ -1,6 +1,8 @@
 #include "controllers/group_wants.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <set>
 
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
@@ -90,11 +92,14 @@ bool is_resolved(const World& world, const model::AccessVerdict& verdict) {
   });
 }
 
-/// Live grants whose machines have not been read yet: some, right after a start; later none.
+/// Grants that may be live and of which it is not known yet where their rules are: of some the
+/// machines have not been read, of others the authorizer was not asked again. Some, right after a
+/// start; later none.
 Verdicts unresolved_grants(const World& world) {
   Verdicts out;
   for (const auto& [key, verdict] : world.stores.verdicts.all()) {
-    if (world.is_live(*verdict) && !is_resolved(world, *verdict)) out.push_back(verdict.get());
+    const bool unread = world.is_live(*verdict) && !is_resolved(world, *verdict);
+    if (unread || world.awaits_clearance(*verdict)) out.push_back(verdict.get());
   }
   return out;
 }
@@ -104,45 +109,88 @@ TimePoint end_of_slot(const model::AccessVerdict& verdict) {
   return std::chrono::ceil<std::chrono::minutes>(plan::ends_at(verdict));
 }
 
-/// Whether a rule that looks like the one of this grant, which is over, may as well be that of a
-/// live one that is not resolved.
-bool is_mistakable(const Verdicts& unresolved, const model::AccessVerdict& over) {
-  return std::ranges::any_of(unresolved, [&](const model::AccessVerdict* other) {
-    return ports_of(*other) == ports_of(over) && end_of_slot(*other) == end_of_slot(over) &&
+/// What all wants of one group are gathered from.
+struct Gathering {
+  const World& world;
+  const std::string& group_key;
+  Verdicts unresolved;
+  /// In which minutes the open rules of ours end that the group has.
+  std::set<TimePoint> minutes;
+};
+
+std::set<TimePoint> minutes_of_rules(const World& world, const std::string& group_key) {
+  std::set<TimePoint> minutes;
+  const auto view = world.groups.find(group_key);
+  if (view == world.groups.end() || !view->second.group) return minutes;
+  for (const auto& rule : view->second.group->rules) {
+    const auto mark = plan::read_mark(rule, world.instance);
+    const auto* own = std::get_if<plan::OwnMark>(&mark);
+    if (own == nullptr || own->kind != plan::RuleKind::open || !own->until) continue;
+    minutes.insert(std::chrono::ceil<std::chrono::minutes>(*own->until));
+  }
+  return minutes;
+}
+
+/// Whether a rule that looks like one of this grant, and is none that it shall have, may as well be
+/// that of a live one that is not resolved: or its own, on a machine not read yet.
+bool is_mistakable(const Gathering& from, const model::AccessVerdict& verdict) {
+  // One that is not in the store yet may be live.
+  if (!from.world.stores.verdicts.synced()) return true;
+  return std::ranges::any_of(from.unresolved, [&](const model::AccessVerdict* other) {
+    return ports_of(*other) == ports_of(verdict) && end_of_slot(*other) == end_of_slot(verdict) &&
            !model::PrefixSet::of(other->sources)
-                .intersect(model::PrefixSet::of(over.sources))
+                .intersect(model::PrefixSet::of(verdict.sources))
                 .empty();
   });
 }
 
-void gather_grant(plan::GroupDesired& desired, const World& world, const Verdicts& unresolved,
-                  const model::AccessVerdict& verdict, const std::string& group_key) {
-  const TimePoint now = world.clock.now();
-  // What is over is evidence only as long as a rule of its slot may live: then the rule's own mark
-  // ends it. All that was ever granted must not be weighed in each pass.
-  if (!verdict.granted || now > end_of_slot(verdict)) return;
-  if (!plan::counts(verdict, world.operator_name) || world.awaits_clearance(verdict)) return;
-  const bool live = world.is_live(verdict);
+/// What is over is evidence only as long as a rule of its slot may live: then the rule's own mark
+/// ends it. All that was ever granted must not be weighed in each pass.
+bool is_weighed(const World& world, const model::AccessVerdict& verdict) {
+  return verdict.granted && world.clock.now() <= end_of_slot(verdict) &&
+         plan::counts(verdict, world.operator_name) && !world.awaits_clearance(verdict);
+}
+
+bool has_begun(const World& world, const model::AccessVerdict& verdict) {
+  return world.clock.now() >= plan::starts_at(verdict);
+}
+
+void want_open(plan::GroupDesired& desired, const model::AccessVerdict& verdict,
+               plan::OpenWant want) {
+  for (auto& [protocol, ranges] : ports_of(verdict)) {
+    want.protocol = protocol;
+    want.ports = ranges;
+    desired.opens.push_back(want);
+  }
+}
+
+void gather_grant(plan::GroupDesired& desired, const Gathering& from,
+                  const model::AccessVerdict& verdict) {
+  const World& world = from.world;
+  if (!is_weighed(world, verdict)) return;
+  const bool begun = has_begun(world, verdict);
+  const plan::OpenWant blank{.grant = verdict.meta.uid,
+                             .sources = verdict.sources,
+                             .destinations = {},
+                             .ports = {},
+                             .starts_at = plan::starts_at(verdict),
+                             .ends_at = plan::ends_at(verdict),
+                             .ended = begun && !world.is_live(verdict)};
   for (const auto& target : verdict.targets) {
-    plan::OpenWant want{.grant = verdict.meta.uid,
-                        .sources = verdict.sources,
-                        .destinations = {},
-                        .ports = {},
-                        .starts_at = plan::starts_at(verdict),
-                        .ends_at = plan::ends_at(verdict),
-                        .ended = !live && now >= plan::starts_at(verdict)};
     const auto view = world.machines.find(model::resource_key(target.resource_id));
-    const bool known = view != world.machines.end() && view->second.machine;
-    if (known) want.destinations = addresses_behind(*view->second.machine, group_key);
+    if (view == world.machines.end() || !view->second.machine) continue;
+    plan::OpenWant want = blank;
+    want.destinations = addresses_behind(*view->second.machine, from.group_key);
     // Another machine under the same name is not what was granted.
-    if (known && view->second.machine->vm_id != target.vm_id) want.ended = true;
-    if (view != world.machines.end() && view->second.gone) want.ended = true;
-    if (want.destinations.empty() && (!want.ended || is_mistakable(unresolved, verdict))) continue;
-    for (auto& [protocol, ranges] : ports_of(verdict)) {
-      want.protocol = protocol;
-      want.ports = ranges;
-      desired.opens.push_back(want);
-    }
+    if (view->second.machine->vm_id != target.vm_id) want.ended = true;
+    if (!want.destinations.empty()) want_open(desired, verdict, std::move(want));
+  }
+  // Wherever else a rule of its slot stands (at an address that a machine lost, at one of a machine
+  // that is gone or is not known), nobody is granted anything there: it closes at once.
+  if (begun && from.minutes.contains(end_of_slot(verdict)) && !is_mistakable(from, verdict)) {
+    plan::OpenWant elsewhere = blank;
+    elsewhere.ended = true;
+    want_open(desired, verdict, std::move(elsewhere));
   }
 }
 
@@ -155,6 +203,16 @@ std::map<model::Protocol, std::vector<model::PortRange>> ports_by_protocol(
   return out;
 }
 
+std::set<std::string> grants_over(const World& world) {
+  std::set<std::string> over;
+  for (const auto& [key, verdict] : world.stores.verdicts.all()) {
+    if (is_weighed(world, *verdict) && has_begun(world, *verdict) && !world.is_live(*verdict)) {
+      over.insert(verdict->meta.uid);
+    }
+  }
+  return over;
+}
+
 plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& account,
                                 const std::string& group_key, bool may_write) {
   plan::GroupDesired desired;
@@ -165,9 +223,12 @@ plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& a
       gather_policy(desired, world, account, *policy, group_key);
     }
   }
-  const Verdicts unresolved = unresolved_grants(world);
+  const Gathering from{.world = world,
+                       .group_key = group_key,
+                       .unresolved = unresolved_grants(world),
+                       .minutes = minutes_of_rules(world, group_key)};
   for (const auto& [key, verdict] : world.stores.verdicts.all()) {
-    gather_grant(desired, world, unresolved, *verdict, group_key);
+    gather_grant(desired, from, *verdict);
   }
   const bool caches_whole = world.stores.synced() && world.stores.all_readable();
   desired.everything_known =

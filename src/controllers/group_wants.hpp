@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "controllers/world.hpp"
@@ -10,6 +11,9 @@ namespace portcullis::controllers {
 /// All that policies and verdicts want of one group, as the caches show it now. Reads only.
 plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& account,
                                 const std::string& group_key, bool may_write);
+
+/// Uids of the grants that are over while a rule of theirs may still live by its own mark.
+std::set<std::string> grants_over(const World& world);
 
 /// The ports of a policy, those of one protocol together.
 std::map<model::Protocol, std::vector<model::PortRange>> ports_by_protocol(
