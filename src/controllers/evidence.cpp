@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controllers/evidence_rules.hpp"
+#include "controllers/group_attempts.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 #include "plan/rule_codec.hpp"
@@ -61,6 +62,11 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
     if (std::ranges::find(problem.grants, verdict.meta.uid) == problem.grants.end()) continue;
     evidence.reason = to_string(problem.kind);
     evidence.message = problem.message;
+    return true;
+  }
+  if (const auto* refused = find_refused_of_grant(view->second, verdict.meta.uid)) {
+    evidence.reason = plan::reason::cloud_error;
+    evidence.message = "NSG \"" + model::short_name(id) + "\": " + words(*refused);
     return true;
   }
   if (view->second.error) {
@@ -157,8 +163,14 @@ bool looks_open(const World& world, const model::AccessVerdict& verdict,
 }
 
 /// What keeps the group from being closed, in the cloud's words if it gave any.
-std::string still_closing(const GroupView& view) {
+std::string still_closing(const GroupView& view, const plan::Change* change) {
   const std::string group = "NSG \"" + model::short_name(view.id) + "\"";
+  if (change != nullptr) {
+    const auto attempt = view.attempts.find(model::ascii_lower(change->rule.name));
+    if (attempt != view.attempts.end() && attempt->second.refused) {
+      return group + ": " + words(attempt->second);
+    }
+  }
   return group + (view.error ? ": " + view.error->message : std::string(" is being closed"));
 }
 
@@ -232,7 +244,7 @@ plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& v
     if (view->second.read_at < *ended_at || !view->second.passed || !view->second.group ||
         view->second.dirty || is_wanted(verdict, view->second) || change != nullptr) {
       evidence.judged = !view->second.dirty;  // else it is about to be read
-      evidence.message = still_closing(view->second);
+      evidence.message = still_closing(view->second, change);
       return evidence;
     }
     if (const auto* rule = find_standing(world, verdict, view->second)) {

@@ -4,11 +4,13 @@
 
 #include "api/decode.hpp"
 #include "base/log.hpp"
+#include "controllers/group_attempts.hpp"
 #include "controllers/group_wants.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
+#include "plan/setbacks.hpp"
 #include "plan/steady_text.hpp"
 
 namespace portcullis::controllers {
@@ -23,6 +25,17 @@ bool holds_ours(const World& world, const GroupView& view) {
   return std::ranges::any_of(view.group->rules, [&](const model::SecurityRule& rule) {
     return !std::holds_alternative<plan::ForeignMark>(plan::read_mark(rule, world.instance));
   });
+}
+
+void log_write(const std::string& group, const plan::Change& change, const Result<Done>& done) {
+  log::write(done ? log::Level::info : log::Level::warning, done ? "rule written" : "rule failed",
+             {{"group", group},
+              {"rule", change.rule.name},
+              {"change", change.kind == plan::Change::Kind::put ? "put" : "remove"},
+              {"class", to_string(change.change_class)},
+              {"priority", change.rule.priority},
+              {"why", change.reason},
+              {"error", done ? std::string("none") : done.error().message}});
 }
 
 bool is_opening(const plan::Change& change) {
@@ -60,7 +73,8 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   }
 
   GroupView& view = world_.groups[key];
-  if (outcome) {
+  // What concerns one rule alone is kept with it, and a conflict is over with the next plan.
+  if (outcome || outcome.error().kind == Error::Kind::conflict) {
     view.error.reset();
   } else {
     view.error = outcome.error();
@@ -75,7 +89,14 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
       if (other != key && state.passed) world_.group_queue.add(other);
     }
   }
-  if (!outcome) co_return fail(outcome.error());
+  if (!outcome) {
+    // What is due meanwhile is not put off by the waits that failures bring, but by order of the
+    // cloud.
+    if (view.plan.next_change && !outcome.error().retry_after) {
+      world_.group_queue.add_at(key, *view.plan.next_change, runtime::Workqueue::Urgency::closing);
+    }
+    co_return fail(outcome.error());
+  }
   if (view.gone) co_return runtime::Next{.at = world_.clock.now() + read_again};
 
   TimePoint next = world_.clock.now() + read_again;
@@ -85,9 +106,7 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
     urgency = runtime::Workqueue::Urgency::closing;  // mostly it is an end
   }
   // What came up while the last changes were written has been planned by the read-back only.
-  if (!view.plan.in_sync()) {
-    next = std::min<TimePoint>(next, world_.clock.now() + std::chrono::seconds(1));
-  }
+  if (const auto again = next_try(view, world_.clock.now())) next = std::min(next, *again);
   co_return runtime::Next{.at = next, .urgency = urgency};
 }
 
@@ -103,6 +122,7 @@ Task<Result<Done>> GroupReconciler::read(cloud::Provider* provider, std::string 
       view.gone = true;
       view.group.reset();
       view.plan = {};
+      view.attempts.clear();
       view.read_at = world_.clock.now();
       co_return Done{};
     }
@@ -140,6 +160,7 @@ void GroupReconciler::replan(const std::string& key) {
              change.change_class != plan::ChangeClass::close;
     });
   }
+  settle_attempts(view, world_.clock.now());
   remember_touched(key);
 }
 
@@ -159,12 +180,13 @@ void GroupReconciler::remember_touched(const std::string& key) {
 Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::string key,
                                               std::vector<plan::Change> changes) {
   const std::string id = world_.groups[key].id;
-  std::optional<Error> first_error;
+  std::optional<Error> failure;  // the worst that concerns more than one rule, or a conflict
+  Reach reach = Reach::change;
+  plan::Setbacks setbacks;
   bool wrote = false;
   for (const plan::Change& change : changes) {
     const bool closing = change.change_class == plan::ChangeClass::close;
-    // After a failure only closings go on: a later change may rely on an earlier one.
-    if (first_error && !closing) break;
+    if (reach == Reach::pass || (reach == Reach::openings && !closing)) break;
     // What came up meanwhile (a revoke, a freeze) is planned anew, closings first.
     if (wrote && !closing && world_.groups[key].dirty) break;
     // A closing that became due meanwhile goes before any opening.
@@ -173,25 +195,32 @@ Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::st
       world_.mark_group(id, runtime::Workqueue::Urgency::closing);
       break;
     }
+    if (is_held(world_.groups[key], change, world_.clock.now()) || setbacks.hold_up(change)) {
+      setbacks.add(change);
+      continue;
+    }
     if (!may_write_() && !is_past_its_end(change)) {
-      if (!first_error) {
-        first_error = Error{.kind = Error::Kind::cancelled, .message = "the lease is not ours"};
+      if (!failure) {
+        failure = Error{.kind = Error::Kind::cancelled, .message = "the lease is not ours"};
       }
+      reach = Reach::openings;
       continue;
     }
     const auto done = co_await apply(provider, id, change);
     wrote = true;
-    log::write(done ? log::Level::info : log::Level::warning, done ? "rule written" : "rule failed",
-               {{"group", id},
-                {"rule", change.rule.name},
-                {"change", change.kind == plan::Change::Kind::put ? "put" : "remove"},
-                {"class", to_string(change.change_class)},
-                {"priority", change.rule.priority},
-                {"why", change.reason},
-                {"error", done ? std::string("none") : done.error().message}});
-    if (!done && !first_error) first_error = done.error();
+    log_write(id, change, done);
+    if (!done) setbacks.add(change);
+    const Reach how_far = done ? Reach::change : reach_of(done.error());
+    const bool cleanup = change.change_class == plan::ChangeClass::cleanup;
+    const bool conflict = !done && done.error().kind == Error::Kind::conflict;
+    if (cleanup || (how_far == Reach::change && !conflict)) {
+      note_attempt(world_.groups[key], change, done, world_.clock.now());
+    } else if (!failure || how_far > reach) {
+      failure = done.error();
+    }
+    reach = std::max(reach, how_far);
   }
-  if (first_error) co_return fail(*first_error);
+  if (failure) co_return fail(*failure);
   co_return Done{};
 }
 

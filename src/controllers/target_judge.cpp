@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/group_attempts.hpp"
 #include "controllers/group_wants.hpp"
 #include "model/resource_id.hpp"
 #include "plan/scope.hpp"
@@ -11,9 +12,6 @@ namespace portcullis::controllers {
 namespace {
 
 using State = plan::TargetState::State;
-
-// Groups are read every minute; what could not be read for twice that is not known.
-constexpr Duration reading_counts_for = std::chrono::seconds(150);
 
 plan::Permitted permitted_by(const World& world, const model::JitPolicy& policy,
                              const model::PolicyPort& port, const plan::FilterPath& path) {
@@ -87,6 +85,20 @@ bool is_stale(const World& world, const GroupView& view) {
   return view.error.has_value() || world.clock.now() - view.read_at > reading_counts_for;
 }
 
+/// What the cloud refuses of this policy's own rules on the way.
+std::optional<std::string> refused_of(const World& world, const model::JitPolicy& policy,
+                                      const plan::FilterPath& path) {
+  const std::string owner = plan::owner_of(policy.account, policy.meta.ns, policy.meta.name);
+  for (const auto& filter : path) {
+    const auto view = world.groups.find(model::resource_key(filter.id));
+    if (view == world.groups.end()) continue;
+    if (const auto* attempt = find_refused_of_owner(view->second, owner)) {
+      return "NSG \"" + model::short_name(filter.id) + "\": " + words(*attempt);
+    }
+  }
+  return std::nullopt;
+}
+
 void judge_port(const World& world, const model::CloudAccount& account,
                 const model::JitPolicy& policy, const model::PolicyPort& port,
                 const model::NetworkPath& way, plan::TargetState& target) {
@@ -110,6 +122,9 @@ void judge_port(const World& world, const model::CloudAccount& account,
     const auto view = world.groups.find(model::resource_key(filter.id));
     return view != world.groups.end() && !is_stale(world, view->second);
   });
+  if (const auto refused = refused_of(world, policy, path)) {
+    return worsen(target, State::locking, *refused);
+  }
   if (proof.closed() && all_fresh) return;
   if (!writable) {
     return worsen(target, State::out_of_scope,

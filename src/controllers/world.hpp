@@ -53,6 +53,15 @@ struct MachineView {
   bool gone = false;                         ///< 404 on its id twice, at least 5 s apart
 };
 
+/// A write of a rule that no reading has shown yet: the cloud refused that very rule, or it said
+/// "done" and shows something else.
+struct Attempt {
+  plan::Change change{};
+  std::optional<Error> refused{};
+  int tries = 1;           ///< of this very change, in a row
+  TimePoint not_before{};  ///< it is not tried again until then
+};
+
 /// A group as last read, and what was found to be done about it then.
 struct GroupView {
   std::string id;  ///< as the cloud spells it
@@ -63,8 +72,9 @@ struct GroupView {
   std::set<std::string> known_over{};  ///< uids of those that it knew to be over
   /// Grants that woke the group since its last good reading, by verdict uid.
   std::set<std::pair<std::string, runtime::Workqueue::Urgency>> woken_by{};
-  std::optional<TimePoint> missing_since{};  ///< first 404 of a reading, in a row
-  std::optional<Error> error{};              ///< of the last pass, if it failed
+  std::optional<TimePoint> missing_since{};   ///< first 404 of a reading, in a row
+  std::optional<Error> error{};               ///< of the last pass, if the whole of it failed
+  std::map<std::string, Attempt> attempts{};  ///< by rule name; see `group_attempts.hpp`
   bool dirty = false;             ///< what is wanted of it may have changed since the reading
   bool listed_with_ours = false;  ///< a list showed rules named like ours in it
   bool gone = false;              ///< 404, seen twice
@@ -216,6 +226,9 @@ class World {
 
   ProviderOf provider_of_;
 };
+
+/// Groups are read every minute; what could not be read for twice that is not known.
+inline constexpr Duration reading_counts_for = std::chrono::seconds(150);
 
 /// What could not be read is not asked for again before.
 inline constexpr Duration failure_counts_for = std::chrono::seconds(3);

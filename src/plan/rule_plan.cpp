@@ -159,6 +159,8 @@ const char* to_string(ProblemKind kind) {
       return "ForeignInBand";
     case ProblemKind::other_instance:
       return "OtherInstance";
+    case ProblemKind::cleanup_blocked:
+      return "CleanupBlocked";
   }
   return "?";
 }

@@ -41,6 +41,8 @@ enum class ProblemKind {
   orphan_open,  ///< an open or shut rule nobody wants, left because it is not to be removed (yet)
   foreign_in_band,  ///< somebody else's rule stands in one of our bands: stepped around
   other_instance,   ///< a rule of another instance; overdue if `until` has passed
+  cleanup_blocked,  ///< a rule of ours that lets nobody in cannot be removed (found when it is
+                    ///< tried)
 };
 
 const char* to_string(ProblemKind kind);  ///< "NoFreePriority", …: the words of conditions
@@ -63,8 +65,8 @@ struct WantedRule {
 };
 
 struct RulePlan {
-  /// To be carried out in order. When one fails, go on with the other closings, leave the rest and
-  /// plan again from a fresh read: a later change may rely on an earlier one.
+  /// To be carried out in order. When one fails, leave what relies on it (`Setbacks`), go on with
+  /// the rest, and plan again from a fresh read.
   std::vector<Change> changes{};
   std::vector<Problem> problems{};
   /// The allows and locks that stand rightly when the plan is carried out, by priority: what is
