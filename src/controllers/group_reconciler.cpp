@@ -281,7 +281,9 @@ Task<Result<bool>> GroupReconciler::grants_still_stand(std::vector<std::string> 
     if (!verdict) co_return fail(verdict.error());
     if (verdict->meta.uid != uid || !world_.is_live(*verdict)) co_return false;
     if (what_may_claim(world_) || older_claim(world_, *verdict) != nullptr) co_return false;
-    if (plan::ends_at(*verdict) - world_.clock.now() < plan::least_life_to_open) co_return false;
+    // Whether it is worth opening was judged by the plan: one that stands in the rule already may
+    // be in its last seconds.
+    if (plan::ends_at(*verdict) <= world_.clock.now()) co_return false;
     const auto asked = co_await client_.get(requests, {verdict->meta.ns, verdict->request_name});
     if (!asked && asked.error().kind == Error::Kind::not_found) co_return false;
     if (!asked) co_return fail(asked.error());

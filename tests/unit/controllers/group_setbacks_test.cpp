@@ -216,5 +216,34 @@ TEST_CASE_METHOD(Setback, "what is said to be done and does not show is written 
   }
 }
 
+TEST_CASE_METHOD(Setback, "who joins a rule does not wait for a neighbour's last seconds",
+                 "[controllers]") {
+  const TimePoint minute = std::chrono::ceil<std::chrono::minutes>(clock.now()) + 11min;
+  const auto grant_until = [&](const std::string& uid, const char* source, TimePoint end) {
+    json object = held(verdict());
+    object["metadata"]["name"] = uid;
+    object["metadata"]["uid"] = uid;
+    object["metadata"]["creationTimestamp"] = format_rfc3339(end - 10min);
+    object["spec"]["requestRef"] = {{"name", uid}, {"uid", uid}};
+    object["spec"]["sources"] = {source};
+    json about = held(request());
+    about["metadata"]["name"] = uid;
+    about["metadata"]["uid"] = uid;
+    api.objects["accessverdicts/" + uid] = object;
+    api.objects["accessrequests/" + uid] = about;
+    api.deliver(world);
+  };
+  clock.advance(minute - 30s - 10min - clock.now());
+  grant_until("a", "203.0.113.7/32", minute - 30s);
+  REQUIRE(group_pass());
+  REQUIRE(is_open());
+  clock.advance(minute - 45s - clock.now());
+  grant_until("b", "203.0.113.9/32", minute);
+  REQUIRE(group_pass());
+  const auto sources = model::PrefixSet::of(cloud.groups[key].rules.front().source.prefixes);
+  CHECK(sources.contains(model::PrefixSet::of(prefix("203.0.113.7"))));
+  CHECK(sources.contains(model::PrefixSet::of(prefix("203.0.113.9"))));
+}
+
 }  // namespace
 }  // namespace portcullis::controllers
