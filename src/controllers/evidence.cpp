@@ -82,10 +82,26 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
   return false;
 }
 
+/// What was read long ago proves nothing any more; says so.
+bool is_stale(const World& world, const plan::FilterPath& path, plan::Evidence& evidence) {
+  for (const auto& filter : path) {
+    const auto view = world.groups.find(resource_key(filter.id));
+    if (view == world.groups.end() || !view->second.group) continue;
+    if (world.clock.now() - view->second.read_at <= reading_counts_for) continue;
+    evidence.reason = plan::reason::cloud_error;
+    evidence.message = "NSG \"" + model::short_name(filter.id) + "\" has not been read since " +
+                       format_rfc3339(view->second.read_at) +
+                       (view->second.error ? ": " + view->second.error->message : std::string());
+    return true;
+  }
+  return false;
+}
+
 /// False as soon as one way of one port is not proven open; says why.
 bool prove_way(const World& world, const model::AccessVerdict& verdict,
                const model::NetworkPath& way, plan::Evidence& evidence) {
   const plan::FilterPath path = world.filters(way);
+  if (is_stale(world, path, evidence)) return false;
   const auto sources = model::PrefixSet::of(verdict.sources).of_family(way.address.family);
   for (const auto& port : verdict.ports) {
     const auto proof = plan::prove_open(path,

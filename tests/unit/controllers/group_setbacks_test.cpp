@@ -245,5 +245,19 @@ TEST_CASE_METHOD(Setback, "who joins a rule does not wait for a neighbour's last
   CHECK(sources.contains(model::PrefixSet::of(prefix("203.0.113.9"))));
 }
 
+TEST_CASE_METHOD(Setback, "what is open is proven by what was read of late", "[controllers]") {
+  open();
+  clock.advance(reading_counts_for);
+  REQUIRE(pass());
+  CHECK(state() == "Active");
+  cloud.fail_always["read_group"] = {.kind = Error::Kind::unavailable, .message = "no answer"};
+  clock.advance(1s);
+  CHECK_FALSE(group_pass());
+  REQUIRE(pass());
+  CHECK(condition("Ready")["status"] == "False");
+  CHECK(message().find("has not been read since") != std::string::npos);
+  CHECK(message().find("no answer") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace portcullis::controllers
