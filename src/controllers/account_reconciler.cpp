@@ -141,6 +141,8 @@ std::string AccountReconciler::what_is_left(const model::CloudAccount& account) 
 
 Task<Result<Done>> AccountReconciler::report(Pointer account, bool ready, std::string reason,
                                              std::string message) {
+  // At the start nobody has looked at the guards yet. Whoever does wakes the accounts.
+  if (!world_.guard.holds && world_.guard.problem.empty()) co_return Done{};
   model::AccountStatus status;
   status.conditions.push_back({.type = "Ready",
                                .status = ready ? model::Truth::yes : model::Truth::no,

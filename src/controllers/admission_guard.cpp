@@ -233,6 +233,8 @@ void AdmissionGuard::judge() {
   GuardView& view = world_.guard;
   const bool was = view.holds;
   view.holds = synced() && !watch_problem_ && proof_ == Proof::holds;
+  // At the start there is nothing to tell before the first proof, and before the watches had time.
+  const bool begins = tries_ == 0 || (tries_ == 1 && proof_ == Proof::holds);
   if (view.holds) {
     // What came in between was stamped by nobody.
     if (view.lost) distrust(world_.clock.now() + guard_settles);
@@ -240,13 +242,12 @@ void AdmissionGuard::judge() {
     view.problem.clear();
   } else {
     view.lost = view.lost || was || watch_problem_.has_value() || proof_ == Proof::fails;
+    if (begins && !view.lost) return;
     view.problem = watch_problem_            ? changed_words + *watch_problem_
                    : !proof_problem_.empty() ? proof_problem_
                                              : "the admission policies cannot be watched yet";
   }
   if (view.holds == was && view.told) return;
-  // At the start there is nothing to tell before the first proof, and before the watches had time.
-  if (!view.holds && !view.lost && (tries_ == 0 || (tries_ == 1 && proof_ == Proof::holds))) return;
   view.told = true;
   log::write(view.holds ? log::Level::info : log::Level::error,
              view.holds ? "admission guards hold" : "admission guards do not hold",

@@ -119,7 +119,13 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   plan::Decision decision = plan::decide(the_case);
   if (const auto guarded = judge_guard(*request)) {
     // Only a refusal of the request's own making still stands without the guards.
-    if (decision.kind != plan::Decision::Kind::refuse) decision = *guarded;
+    if (decision.kind != plan::Decision::Kind::refuse) {
+      // At the start nobody has looked at them yet: nothing is known, so nothing is said.
+      if (!world_.guard.holds && world_.guard.problem.empty()) {
+        co_return runtime::Next{.at = world_.clock.now() + std::chrono::seconds(1)};
+      }
+      decision = *guarded;
+    }
   }
   if (decision.kind == plan::Decision::Kind::grant) {
     std::vector<std::string> machines;

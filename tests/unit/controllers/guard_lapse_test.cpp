@@ -272,6 +272,7 @@ TEST_CASE_METHOD(GuardScene, "guards that cannot be watched do not hold", "[cont
   start();
   CHECK_FALSE(holds());
   CHECK_FALSE(world.guard.told);  // the watches may need a moment
+  CHECK(problem().empty());
   pass(2s);
   CHECK_FALSE(holds());
   CHECK(world.guard.told);
