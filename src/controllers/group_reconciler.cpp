@@ -83,12 +83,7 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   const bool first_pass = !std::exchange(view.passed, true);
   world_.group_changed(key);
   const auto* owner = world_.account_of(view.id);
-  if (first_pass && owner != nullptr && world_.swept(owner->meta.name)) {
-    // Openings waited until every group had been looked at once; this was the last.
-    for (const auto& [other, state] : world_.groups) {
-      if (other != key && state.passed) world_.group_queue.add(other);
-    }
-  }
+  if (first_pass && owner != nullptr) world_.wake_swept(owner->meta.name);
   if (!outcome) {
     // What is due meanwhile is not put off by the waits that failures bring, but by order of the
     // cloud.

@@ -96,6 +96,19 @@ TEST_CASE_METHOD(Fixture,
   CHECK_FALSE(world.group_queue.idle());  // what it may open waited for the list
 }
 
+TEST_CASE_METHOD(Fixture, "the last group to be read is planned anew, too: only then all were read",
+                 "[controllers]") {
+  REQUIRE(pass());
+  REQUIRE(pass());
+  world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
+  REQUIRE_FALSE(world.swept("prod"));
+  REQUIRE(test::run(io, clock, world.group_queue.take()) == key);
+  REQUIRE(group_pass());
+  world.group_queue.done(key);
+  CHECK(world.swept("prod"));
+  CHECK_FALSE(world.group_queue.idle());
+}
+
 TEST_CASE_METHOD(Fixture, "a credential that does not work is said, and tried again",
                  "[controllers]") {
   std::string problem;
