@@ -16,10 +16,15 @@ Task<Result<Done>> patch_finalizers(kube::Client& client, kube::Resource resourc
 
 Task<Result<bool>> write_status(World& world, kube::Client& client, kube::Resource resource,
                                 model::Meta meta, model::SeenStatus seen, nlohmann::json status) {
+  const std::uint64_t wanted = api::status_hash(status);
+  // Noted before it is sent: the watch may be faster than the answer.
+  auto& known = world.written_status[meta.uid];
+  if (known.wanted != wanted) {
+    // What the cache shows may be older than what was written last, which then is still to come.
+    known = {.wanted = wanted, .forgone = wanted == seen.hash ? known.wanted : 0};
+  }
   const auto patch = api::status_patch(status, meta, seen);
   if (!patch) co_return false;
-  // Before it is sent: the watch may be faster than the answer.
-  world.written_status[meta.uid] = api::status_hash(status);
   const auto written = co_await client.merge_patch(resource, {meta.ns, meta.name}, *patch,
                                                    {.subresource = "status"});
   if (written) co_return true;

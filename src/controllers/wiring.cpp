@@ -37,7 +37,13 @@ constexpr Duration repair_after = std::chrono::seconds(30);
 void note_status(World& world, runtime::Workqueue& queue, const std::string& key,
                  const model::Meta& meta, const model::SeenStatus& status) {
   const auto written = world.written_status.find(meta.uid);
-  if (written != world.written_status.end() && written->second == status.hash) return;
+  if (written != world.written_status.end()) {
+    if (written->second.wanted == status.hash) return;
+    if (written->second.forgone == status.hash) {
+      queue.add(key);
+      return;
+    }
+  }
   queue.add_at(key, world.clock.now() + repair_after);
 }
 

@@ -110,6 +110,13 @@ struct GuardView {
   TimePoint distrust_before{};  ///< undecided requests from before then were stamped by nobody
 };
 
+/// Hashes of statuses of ours, 0 for none: to tell what comes back from what others wrote.
+struct WrittenStatus {
+  std::uint64_t wanted = 0;  ///< the one that it has, or shall have
+  std::uint64_t forgone =
+      0;  ///< sent before it, and not seen yet when the cache showed it as wanted
+};
+
 /// What the controllers share: the stores, what was read of the cloud, and the queues by which they
 /// wake each other. All of it is a cache; a new process builds it anew. One thread.
 class World {
@@ -144,8 +151,8 @@ class World {
   std::map<std::string, TimePoint> opened{};
   /// Groups that a grant had rules in, by verdict uid: where its closing has to be proven.
   std::map<std::string, std::set<std::string>> touched{};
-  /// Hash of the status that was last sent, by the object's uid: what comes back is no news.
-  std::map<std::string, std::uint64_t> written_status{};
+  /// By the object's uid.
+  std::map<std::string, WrittenStatus> written_status{};
   /// Grants that a rule was sent for, or seen in a group, by verdict uid.
   std::set<std::string> stood{};
   /// Keys of the verdicts about requests of that key ("namespace/name"), present and past ones.

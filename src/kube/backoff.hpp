@@ -23,6 +23,8 @@ class Backoff {
            Duration(std::uniform_int_distribution<Duration::rep>(0, base.count() - 1)(random_));
   }
 
+  void reset() { base_ = first(); }
+
   static constexpr Duration first() { return std::chrono::milliseconds(800); }
   static constexpr Duration longest() { return std::chrono::seconds(30); }
 

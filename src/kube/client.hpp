@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -124,6 +125,11 @@ class Client {
   /// `deadline` bounds the time to the head of the answer.
   Task<Result<std::unique_ptr<net::BodyStream>>> open(net::Request request, Duration deadline);
 
+  /// Runs `what` each time the server answers again after it did not, as long as the handle lives:
+  /// nobody need wait longer for that. `what` must not destroy the client.
+  using Listening = std::shared_ptr<const std::function<void()>>;
+  Listening when_back(std::function<void()> what);
+
   /// We are stopping: from now on nobody waits for a Retry-After; who does gets the answer that
   /// asked for it.
   void hurry();
@@ -137,9 +143,12 @@ class Client {
                                      WriteOptions options);
   Result<Done> authorize(net::Request& request);
   void observe_date(const net::Headers& headers);
+  void note_answer(bool answered);
   Task<void> wait(Duration pause);
 
   bool hurried_ = false;
+  bool silent_ = false;  ///< the last call got no answer
+  std::vector<std::weak_ptr<const std::function<void()>>> listeners_;
   std::vector<std::weak_ptr<Wake>> waiting_;  ///< of those who wait for a Retry-After
   net::Transport& transport_;
   Clock& clock_;

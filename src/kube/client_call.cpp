@@ -1,6 +1,7 @@
 // How a request of any kind goes out and what its answer means.
 
 #include <algorithm>
+#include <utility>
 
 #include "kube/client.hpp"
 #include "kube/status.hpp"
@@ -68,6 +69,22 @@ void Client::observe_date(const net::Headers& headers) {
   if (const auto time = parse_http_date(*date)) clock_.observe(*time, date_origin_);
 }
 
+Client::Listening Client::when_back(std::function<void()> what) {
+  std::erase_if(listeners_, [](const auto& listener) { return listener.expired(); });
+  auto listening = std::make_shared<const std::function<void()>>(std::move(what));
+  listeners_.push_back(listening);
+  return listening;
+}
+
+void Client::note_answer(bool answered) {
+  const bool was_silent = std::exchange(silent_, !answered);
+  if (!was_silent || !answered) return;
+  const auto listeners = listeners_;
+  for (const auto& each : listeners) {
+    if (const auto listener = each.lock()) (*listener)();
+  }
+}
+
 void Client::hurry() {
   hurried_ = true;
   for (const auto& waiting : waiting_) {
@@ -92,6 +109,7 @@ Task<Result<net::Response>> Client::call(net::Request request, Duration deadline
     if (auto authorized = authorize(request); !authorized) co_return fail(authorized.error());
     net::Request copy = request;
     auto response = co_await transport_.send(std::move(copy), end - clock_.boot_now());
+    note_answer(response.has_value());
     if (!response) co_return response;
     observe_date(response->headers);
     if (is_success(response->status)) co_return response;
@@ -121,6 +139,7 @@ Task<Result<std::unique_ptr<net::BodyStream>>> Client::open(net::Request request
     if (auto authorized = authorize(request); !authorized) co_return fail(authorized.error());
     net::Request copy = request;
     auto stream = co_await transport_.stream(std::move(copy), end - clock_.boot_now());
+    note_answer(stream.has_value());
     if (!stream) co_return fail(stream.error());
     observe_date((*stream)->headers());
     const int status = (*stream)->status();

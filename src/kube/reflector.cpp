@@ -31,7 +31,8 @@ Reflector::Reflector(Client& client, Resource resource, ObjectSink& sink, std::u
                                            : resource_.group + "/" + resource_.version),
       sink_(sink),
       random_(static_cast<std::minstd_rand::result_type>(jitter_seed)),
-      backoff_(jitter_seed) {}
+      backoff_(jitter_seed),
+      back_(client.when_back([this] { server_is_back(); })) {}
 
 void Reflector::stop() {
   stop_.request();
@@ -75,13 +76,31 @@ Task<void> Reflector::follow() {
   // A server that answers, brings one event and hangs up, over and over, must not keep us spinning.
   short_streams_ = end.lived < shortest_stream ? short_streams_ + 1 : 0;
   if (!step.pause && short_streams_ < most_short_streams) co_return;
-  co_await pause(end.error ? end.error->retry_after : std::nullopt);
+  co_await pause(end.error ? &*end.error : nullptr);
 }
 
-Task<void> Reflector::pause(std::optional<Duration> asked_for) {
-  const Duration longest = Backoff::longest();
-  const Duration asked = std::min(asked_for.value_or(0ms), longest);
-  co_await stop_.sleep(client_.clock(), std::max(backoff_.next(client_.clock().boot_now()), asked));
+Task<void> Reflector::pause(const Error* error) {
+  Clock& clock = client_.clock();
+  const BootTime began = clock.boot_now();
+  const Duration asked = error != nullptr ? error->retry_after.value_or(0ms) : 0ms;
+  const Duration whole = std::max(backoff_.next(began), std::min(asked, Backoff::longest()));
+  waits_for_answers_ = error != nullptr && error->status == 0;
+  is_back_ = false;
+  while (!stop_.requested()) {
+    // A server that answers one and not the other must not make us spin.
+    const BootTime end = began + (is_back_ ? Backoff::first() : whole);
+    if (clock.boot_now() >= end) break;
+    co_await stop_.sleep(clock, end - clock.boot_now());
+  }
+  waits_for_answers_ = false;
+}
+
+/// What was revoked while nobody answered is to be seen now, not at the end of a long pause.
+void Reflector::server_is_back() {
+  if (!waits_for_answers_) return;
+  backoff_.reset();
+  is_back_ = true;
+  stop_.rouse();
 }
 
 std::string Reflector::watch_target(Duration timeout) const {

@@ -26,7 +26,8 @@ struct ReflectorStats {
 /// Keeps a sink equal to a resource of the API server: streaming list where the server offers it,
 /// else paged list, then watch from there; resumes from the last resourceVersion; lists again on
 /// 410, in an answer or in the stream. Lists are consistent reads (no resourceVersion), so they
-/// never go back in time. Backoff 0.8 s doubled to 30 s with jitter. Never gives up before `stop`.
+/// never go back in time. Backoff 0.8 s doubled to 30 s with jitter; at once when a server that did
+/// not answer answers anybody again. Never gives up before `stop`.
 class Reflector {
  public:
   Reflector(Client& client, Resource resource, ObjectSink& sink, std::uint64_t jitter_seed);
@@ -54,7 +55,8 @@ class Reflector {
   std::optional<Error> drain();
   bool is_ours(const ObjectHead& head, bool of_list = false);
   bool is_named(const ObjectHead& head);
-  Task<void> pause(std::optional<Duration> asked_for);
+  Task<void> pause(const Error* error);
+  void server_is_back();
   void synced(std::string version);
   std::string watch_target(Duration timeout) const;
   void note_failure(const char* what, const Error& error);
@@ -67,6 +69,8 @@ class Reflector {
   Backoff backoff_;
   ReflectorStats stats_;
   Stop stop_;
+  bool waits_for_answers_ = false;  ///< in the pause of now
+  bool is_back_ = false;            ///< the server, during that pause
   Phase phase_ = Phase::stream_list;
   bool stream_list_refused_ = false;
   bool bookmarks_seen_ = false;  ///< on the stream that is open
@@ -76,6 +80,7 @@ class Reflector {
   net::BodyStream* stream_ =
       nullptr;  ///< the one that is read; it lives and dies with its coroutine
   WatchDecoder decoder_;
+  Client::Listening back_;
 };
 
 }  // namespace portcullis::kube

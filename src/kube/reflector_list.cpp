@@ -29,7 +29,7 @@ Task<void> Reflector::list_pages() {
   if (stop_.requested()) co_return;
   note_failure("List failed", version.error());
   phase_ = stream_list_refused_ ? Phase::page_list : Phase::stream_list;
-  co_await pause(version.error().retry_after);
+  co_await pause(&version.error());
 }
 
 /// The version of the list, whose items are then in the sink. Always in pages: the whole in one

@@ -21,7 +21,12 @@ class Stop {
     if (waiting_ != nullptr) waiting_->notify();
   }
 
-  /// Returns early when stopped.
+  /// Ends a sleep early; without one nothing happens.
+  void rouse() {
+    if (waiting_ != nullptr) waiting_->notify();
+  }
+
+  /// Returns early when stopped or roused.
   Task<void> sleep(Clock& clock, Duration duration) {
     Wake wake;
     co_await wait(clock, duration, wake);

@@ -20,6 +20,16 @@ struct Wired : RequestScene {
     test::settle(io);
   }
 
+  /// Writes what differs from the cache.
+  void write(const std::string& message) {
+    const json status = {{"state", "Pending"}, {"message", message}};
+    model::Meta meta{.ns = "team-a", .name = "ssh", .uid = "request"};
+    meta.resource_version = asked()["metadata"]["resourceVersion"];
+    REQUIRE(test::run(io, clock,
+                      write_status(world, client, controllers::requests, meta,
+                                   world.stores.requests.find("team-a/ssh")->status, status)));
+  }
+
   int taken = 0;
   static Task<void> take(Wired& self) {
     while (const auto key = co_await self.world.request_queue.take()) {
@@ -30,14 +40,6 @@ struct Wired : RequestScene {
 };
 
 TEST_CASE_METHOD(Wired, "a status of ours that comes back cuts no wait short", "[controllers]") {
-  const auto write = [this](const std::string& message) {
-    const json status = {{"state", "Pending"}, {"message", message}};
-    model::Meta meta{.ns = "team-a", .name = "ssh", .uid = "request"};
-    meta.resource_version = asked()["metadata"]["resourceVersion"];
-    REQUIRE(test::run(io, clock,
-                      write_status(world, client, controllers::requests, meta,
-                                   world.stores.requests.find("team-a/ssh")->status, status)));
-  };
   write("one");
   api.deliver(world);
   clock.run_for(io, 5min);
@@ -50,6 +52,22 @@ TEST_CASE_METHOD(Wired, "a status of ours that comes back cuts no wait short", "
   CHECK(taken == 0);
   clock.run_for(io, 5s);
   CHECK(taken == 1);
+}
+
+TEST_CASE_METHOD(Wired, "what was written last and comes late is looked at if it is not wanted now",
+                 "[controllers]") {
+  write("as before");
+  api.deliver(world);
+  clock.run_for(io, 1min);
+  write("lost");
+  write("as before");  // the cache still shows that: there is nothing to write
+  CHECK(asked()["status"]["message"] == "lost");
+  taken = 0;
+  api.deliver(world);
+  clock.run_for(io, 1s);
+  CHECK(taken == 1);
+  write("as before");
+  CHECK(asked()["status"]["message"] == "as before");
 }
 
 }  // namespace
