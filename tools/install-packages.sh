@@ -10,9 +10,9 @@ packages=(
   # libraries
   libboost-dev libboost-system-dev libcpprest-dev libssl-dev zlib1g-dev
   nlohmann-json3-dev libsimdjson-dev libyaml-cpp-dev
-  libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev libexpected-dev libre2-dev
+  libspdlog-dev libfmt-dev libcli11-dev libexpected-dev libre2-dev
   # tests
-  catch2 librapidcheck-dev libbenchmark-dev
+  catch2 librapidcheck-dev
   # the lab's network, real users' certificates, scripts
   nftables iproute2 openssl ca-certificates python3 python3-venv
   shellcheck yamllint
@@ -49,9 +49,14 @@ if [[ $(id -u) -ne 0 ]]; then
 fi
 
 echo "install-packages: installing" "${missing[@]}" >&2
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
 apt() {
-  # Another apt-get may be at work on this machine: wait for it, do not fail.
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=900 "$@" >&2
+  # Another apt-get may be at work on this machine: wait for it, do not fail. Hundreds of lines help only after a failure.
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=900 "$@" >"$output" 2>&1 || {
+    cat "$output" >&2
+    return 1
+  }
 }
 apt update || echo "install-packages: apt-get update failed; trying with the package lists at hand" >&2
 apt install --no-install-recommends "${missing[@]}" || {
