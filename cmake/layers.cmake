@@ -16,7 +16,7 @@ target_link_libraries(portcullis_options INTERFACE Threads::Threads)
 target_link_options(portcullis_options INTERFACE -fuse-ld=lld -Wl,-z,relro,-z,now)
 if(NOT PORTCULLIS_SANITIZE)
   target_compile_options(portcullis_options INTERFACE
-    $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+    $<$<NOT:$<OR:$<CONFIG:Debug>,$<BOOL:$<TARGET_PROPERTY:PORTCULLIS_TEST>>>>:-D_FORTIFY_SOURCE=2>)
 else()
   target_compile_options(portcullis_options INTERFACE
     -fsanitize=${PORTCULLIS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
