@@ -79,6 +79,12 @@ class NetnsDataplane final : public Dataplane {
     if (auto removed = remove_all(); !removed) return removed;
     auto made = ip({}, fmt::format("netns add {}\n", fabric_space(name_)));
     if (!made) return made;
+    // In a bare chroot they can be made, but not entered by a tool.
+    if (auto entered = ip({"-n", fabric_space(name_)}, "link show lo\n"); !entered) {
+      return fail(Error::Kind::unsupported,
+                  "network namespaces cannot be entered (in a chroot its / has to be a mount): " +
+                      entered.error().message);
+    }
     if (auto tuned = in_space(fabric_space(name_), [] { return tune(true); }); !tuned) return tuned;
     return apply(world);
   }

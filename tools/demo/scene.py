@@ -48,6 +48,7 @@ class Scene:
     def wait_until_people_may_ask(self) -> None:
         """The API server looks at new admission policies every 5 s only, and refuses all requests before."""
         self.world.cluster.wait_for_guards()
+        self.world.operator.wait_until_requests_are_trusted()
 
     def kubectl(self, user: str, *args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.world.cluster.kubectl(user, *args, check=check)

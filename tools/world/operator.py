@@ -1,13 +1,16 @@
 """The operator as shipped: the program `portcullis operator`, against a real API server and the lab's cloud."""
 
+import re
 import secrets
+import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from world import assets, cleanup
 from world.certificates import write_private
 from world.lab import Lab
-from world.process import Process
+from world.process import Process, wait_for
 
 _START_SECONDS = 30
 _STOP_SECONDS = 15
@@ -52,6 +55,14 @@ class Operator:
 
     def wait_until_ready(self, timeout: float = _START_SECONDS) -> None:
         self.process.wait_for_line(r"(?<!not )\bready\b", timeout)
+
+    def wait_until_requests_are_trusted(self, timeout: float = _START_SECONDS) -> None:
+        """A first operator refuses what was made while the guards were just being installed, and says until when."""
+        self.process.wait_for_line(r"admission guards hold\b", timeout)
+        told = re.findall(r"requests from before the admission guards are refused before=(\S+)", self.log())
+        if told:
+            trusted_from = datetime.fromisoformat(told[-1].replace("Z", "+00:00")).timestamp() + 1
+            wait_for(lambda: time.time() >= trusted_from, timeout, "requests are trusted")
 
     def stop(self) -> int:
         """SIGTERM, as Kubernetes does it; its exit status."""

@@ -72,6 +72,8 @@ class World:
             install(self.cluster, self._wait_for_guards)
             identity = self.cluster.service_account(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
             self.operator = Operator(identity, self.lab, flags=self._operator_flags).start()
+            if self._wait_for_guards:
+                self.operator.wait_until_requests_are_trusted()
         except BaseException:
             self.stop()
             raise
