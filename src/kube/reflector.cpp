@@ -97,8 +97,9 @@ Task<void> Reflector::pause(const Error* error) {
 
 /// What was revoked while nobody answered is to be seen now, not at the end of a long pause.
 void Reflector::server_is_back() {
-  if (!waits_for_answers_) return;
+  // A server that has just begun answers at first that it is not ready: no reason for long pauses.
   backoff_.reset();
+  if (!waits_for_answers_) return;
   is_back_ = true;
   stop_.rouse();
 }

@@ -1,5 +1,6 @@
 #include "net/cpprest_transport.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <pplx/threadpool.h>
 
@@ -218,6 +219,8 @@ http_client_config make_config(const std::shared_ptr<Trust>& trust) {
 void initialize_cpprest(int threads) {
   static std::once_flag once;
   std::call_once(once, [threads] {
+    // The pool's threads end after the exit handlers: OpenSSL must not be taken down under them.
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
     try {
       crossplat::threadpool::initialize_with_threads(
           static_cast<std::size_t>(std::max(threads, 1)));
