@@ -175,17 +175,23 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
       continue;
     }
     const Result<Done>& read = reads.at(id);
+    // Others read, too, and the next machine's answer took its time.
+    const auto known = world_.machines.find(model::resource_key(id));
+    const bool is_known = known != world_.machines.end();
     if (!read) {
       // Gone for good is known as well as there.
-      complete = complete && world_.machines[model::resource_key(id)].gone;
+      complete = complete && is_known && known->second.gone;
       target.message = read.error().kind == Error::Kind::not_found
                            ? "machine \"" + wanted.resource_group + "/" + wanted.name +
                                  "\" does not exist in subscription " + account->subscription
                            : "cannot be read: " + plan::steady_text(read.error().message);
       if (read.error().kind != Error::Kind::not_found && !first_error) first_error = read.error();
+    } else if (!is_known || !known->second.machine) {
+      complete = false;
+      target.message = "changed while it was read";
+      first_error = Error{.kind = Error::Kind::conflict, .message = id + " " + target.message};
     } else {
-      const auto& view = world_.machines[model::resource_key(id)];
-      target.machine = *view.machine;
+      target.machine = *known->second.machine;
       target.state = plan::TargetState::State::locking;
     }
     targets.push_back(std::move(target));

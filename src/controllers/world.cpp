@@ -168,7 +168,11 @@ void World::forget_machines() {
       needed.insert(model::resource_key(target.resource_id));
     }
   }
-  std::erase_if(machines, [&](const auto& one) { return !needed.contains(one.first); });
+  std::erase_if(machines, [&](const auto& one) {
+    // Whoever reads it now may be about to need it.
+    const TimePoint tried_at = std::max(one.second.read_at, one.second.failed_at);
+    return !needed.contains(one.first) && clock.now() - tried_at > unneeded_for;
+  });
 }
 
 bool World::is_known(const std::string& id, Duration max_age) const {

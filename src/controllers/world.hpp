@@ -176,7 +176,7 @@ class World {
   /// groups before it if anything about it changed.
   Task<Result<Done>> refresh_machine(std::string account, std::string id, Duration max_age);
 
-  /// Those that no policy names and no verdict is about.
+  /// Those that no policy names and no verdict is about, and that nobody read for `unneeded_for`.
   void forget_machines();
 
   bool is_known(const std::string& id, Duration max_age) const;
@@ -236,6 +236,9 @@ class World {
 
 /// Groups are read every minute; what could not be read for twice that is not known.
 inline constexpr Duration reading_counts_for = std::chrono::seconds(150);
+
+/// Longer than a pass takes from reading a machine to naming it.
+inline constexpr Duration unneeded_for = std::chrono::minutes(10);
 
 /// What could not be read is not asked for again before.
 inline constexpr Duration failure_counts_for = std::chrono::seconds(3);
