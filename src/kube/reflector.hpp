@@ -49,7 +49,6 @@ class Reflector {
   Task<void> list_pages();
   Task<Result<std::string>> read_pages();
   bool shall_begin_again(const Error& error, int& restarts);
-  Result<std::string> put_page(std::string& body, std::string& version);
   Result<Done> take(const WatchEvent& event);
   Result<Done> take_bookmark(const ObjectHead& head);
   std::optional<Error> drain();

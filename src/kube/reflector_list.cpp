@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "kube/list_page.hpp"
 #include "kube/reflector.hpp"
 #include "net/url.hpp"
 
@@ -54,11 +55,15 @@ Task<Result<std::string>> Reflector::read_pages() {
       continue;
     }
     if (!response) co_return fail(response.error());
-    auto next = put_page(response->body, version);
-    if (!next) co_return fail(next.error());
-    if (next->empty()) co_return version;
-    if (*next == token) break;
-    token = std::move(*next);
+    auto read = read_list_page(response->body, [this](simdjson::dom::element item) {
+      const ObjectHead head = head_of(item);
+      if (is_ours(head, true) && is_named(head)) sink_.put(item);
+    });
+    if (!read) co_return fail(read.error());
+    if (version.empty()) version = std::move(read->version);
+    if (read->next.empty()) co_return version;
+    if (read->next == token) break;
+    token = std::move(read->next);
   }
   co_return fail(Kind::malformed, "the pages of the list do not end");
 }
@@ -72,39 +77,6 @@ bool Reflector::shall_begin_again(const Error& error, int& restarts) {
     return true;
   }
   return error.kind == Kind::expired && restarts++ < most_restarts;
-}
-
-/// Puts the items of a page into the sink; sets `version` from the first page. Returns the token of
-/// the next page, empty after the last.
-Result<std::string> Reflector::put_page(std::string& body, std::string& version) {
-  body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
-  auto parser = make_bounded_parser();
-  simdjson::dom::element root;
-  if (const auto error = parser.parse(body.data(), body.size(), false).get(root)) {
-    return fail(Kind::malformed,
-                std::string("the list is not JSON: ") + simdjson::error_message(error));
-  }
-  const ObjectHead head = head_of(root);
-  if (!head.kind.ends_with("List") || head.resource_version.empty() ||
-      head.resource_version == "0") {
-    return fail(Kind::malformed, "the answer is not a list with a resourceVersion");
-  }
-  simdjson::dom::element items;
-  simdjson::dom::array array;
-  if (root["items"].get(items) != simdjson::SUCCESS ||
-      (!items.is_null() && items.get(array) != simdjson::SUCCESS)) {
-    return fail(Kind::malformed, "the list has no items");
-  }
-  if (!items.is_null()) {
-    for (const simdjson::dom::element item : array) {
-      const ObjectHead item_head = head_of(item);
-      if (is_ours(item_head, true) && is_named(item_head)) sink_.put(item);
-    }
-  }
-  if (version.empty()) version = head.resource_version;
-  std::string_view token;
-  if (root["metadata"]["continue"].get(token) != simdjson::SUCCESS) return std::string();
-  return std::string(token);
 }
 
 }  // namespace portcullis::kube
