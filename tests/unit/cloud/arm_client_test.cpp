@@ -1,73 +1,13 @@
-#include "cloud/arm_client.hpp"
-
 #include <catch2/catch.hpp>
 
-#include "azure_fixture.hpp"
+#include "arm_client_world.hpp"
 
 using namespace portcullis;
 using namespace portcullis::test;
 using namespace std::chrono_literals;
 using Kind = Error::Kind;
 
-namespace {
-
-class Tokens final : public cloud::Credential {
- public:
-  explicit Tokens(Clock& with) : clock(with) {}
-
-  Task<Result<cloud::AccessToken>> exchange(Duration) override {
-    ++exchanges;
-    if (slow > Duration(0)) co_await clock.sleep_for(slow);
-    if (failure) co_return fail(*failure);
-    co_return cloud::AccessToken{.value = Secret(canary_token + "-" + std::to_string(exchanges)),
-                                 .lifetime = 1h};
-  }
-  Clock& clock;
-  int exchanges = 0;
-  Duration slow{0};
-  std::optional<Error> failure;
-};
-
-struct Fixture {
-  FakeClock clock;
-  FakeTransport server{clock};
-  Tokens credential{clock};
-  cloud::Pauses pauses{clock};
-  cloud::TokenProvider tokens{credential, pauses, clock};
-  cloud::ArmClient arm_client;
-  asio::io_context io;
-
-  explicit Fixture(const std::string& origin = arm)
-      : arm_client(server, tokens, pauses, clock, net::parse_url(origin)->origin) {}
-
-  Result<net::Response> get(const std::string& target = "/subscriptions/s?api-version=1",
-                            Duration deadline = 10s) {
-    return run(io, clock, arm_client.get(target, deadline));
-  }
-  Result<net::Response> put(const std::string& target, const std::string& body) {
-    net::Request request{.method = "PUT", .target = target, .body = body};
-    return run(io, clock, arm_client.call(request, 8s));
-  }
-  Result<int> pages() {
-    int pages = 0;
-    const auto read = run(io, clock,
-                          arm_client.read_pages(
-                              "/list?api-version=1",
-                              [&pages](cloud::json::Element) -> Result<Done> {
-                                ++pages;
-                                return Done{};
-                              },
-                              10s));
-    if (!read) return fail(read.error());
-    return pages;
-  }
-  std::string bearer(std::size_t request) const {
-    return std::string(
-        net::find_header(server.sent[request].request.headers, "Authorization").value_or(""));
-  }
-};
-
-}  // namespace
+using Fixture = ArmClientWorld;
 
 TEST_CASE("a call carries the token, and a body its type") {
   Fixture f;
@@ -214,106 +154,6 @@ TEST_CASE("stopping wakes whoever waits for a free connection") {
   REQUIRE(outcomes[4].value);
   CHECK(outcomes[4].value->error().kind == Kind::cancelled);
   CHECK(outcomes[5].value);
-}
-
-TEST_CASE("after a throttled write no write is sent before its time, and reads go on") {
-  Fixture f;
-  f.server.answer(429, error_body("TooManyRequests"), {{"Retry-After", "100"}});
-  CHECK(f.put("/rules/a", "{}").error().retry_after == 100s);
-  const auto refused = f.put("/rules/b", "{}");
-  CHECK(refused.error().kind == Kind::throttled);
-  CHECK(refused.error().code == "TooManyRequests");
-  CHECK(refused.error().retry_after == 100s);
-  CHECK(refused.error().message ==
-        "PUT rules/b: not sent, the cloud said TooManyRequests and to come back in 1m40s");
-  CHECK(f.server.sent.size() == 1);
-
-  f.server.answer(200, "{}");
-  CHECK(f.get());
-  f.clock.advance(100s);
-  f.server.answer(200, "{}");
-  CHECK(f.put("/rules/b", "{}"));
-  CHECK(f.server.sent.size() == 3);
-}
-
-TEST_CASE("after a throttled read no read is sent before its time, and writes go on") {
-  Fixture f;
-  f.server.answer(429, error_body("TooManyRequests"), {{"Retry-After", "100"}});
-  CHECK(f.get().error().kind == Kind::throttled);
-  CHECK(f.get().error().kind == Kind::throttled);
-  CHECK(f.server.sent.size() == 1);
-  f.server.answer(200, "{}");
-  CHECK(f.put("/rules/b", "{}"));
-}
-
-TEST_CASE("a call waits for the budget if that leaves it half of its time") {
-  Fixture f;
-  f.server.answer(429, error_body("TooManyRequests"), {{"Retry-After", "4"}});
-  CHECK_FALSE(f.put("/rules/a", "{}"));
-  const BootTime begin = f.clock.boot_now();
-  f.server.answer(200, "{}");
-  CHECK(f.put("/rules/b", "{}"));  // it has eight seconds
-  CHECK(f.clock.boot_now() - begin == 4s);
-  CHECK(f.server.sent[1].deadline == 4s);
-}
-
-TEST_CASE("what throttles later stretches the wait, what said less does not shorten it") {
-  Fixture f;
-  f.server.latency = 1s;
-  f.server.answer(429, error_body("TooManyRequests"), {{"Retry-After", "60"}});
-  f.server.answer(429, error_body("TooManyRequests"), {{"Retry-After", "20"}});
-  std::vector<Outcome<Result<net::Response>>> outcomes(2);
-  for (auto& outcome : outcomes) start(f.io, f.arm_client.get("/x", 10s), outcome);
-  f.clock.run_for(f.io, 1s);
-  CHECK(f.get().error().retry_after == 60s);
-}
-
-TEST_CASE("whoever stands in the queue hears of the throttle, too") {
-  Fixture f;
-  f.server.latency = 1s;
-  f.server.serve = [](const net::Request&) {
-    return response(429, error_body("TooManyRequests"), {{"Retry-After", "60"}});
-  };
-  std::vector<Outcome<Result<net::Response>>> outcomes(7);
-  for (auto& outcome : outcomes) start(f.io, f.arm_client.get("/x", 60s), outcome);
-  f.clock.run_for(f.io, 2s);
-  CHECK(f.server.sent.size() == 4);
-  for (auto& outcome : outcomes) {
-    REQUIRE(outcome.value);
-    CHECK(outcome.value->error().kind == Kind::throttled);
-  }
-}
-
-TEST_CASE("a lock, a conflict or a token that is throttled holds nobody else up") {
-  Fixture f;
-  SECTION("a lock") {
-    f.server.answer(429, error_body("RetryableErrorDueToAnotherOperation"),
-                    {{"Retry-After", "60"}});
-  }
-  SECTION("a conflict") { f.server.answer(409, error_body("Conflict"), {{"Retry-After", "60"}}); }
-  SECTION("a server that is not well") { f.server.answer(503, "", {{"Retry-After", "60"}}); }
-  SECTION("the login server's throttle") {
-    f.credential.failure =
-        Error{.kind = Kind::throttled, .message = "AADSTS90100", .retry_after = 60s};
-  }
-  CHECK_FALSE(f.put("/rules/a", "{}"));
-  f.credential.failure.reset();
-  f.server.answer(200, "{}");
-  CHECK(f.put("/rules/b", "{}"));
-}
-
-TEST_CASE("stopping wakes whoever waits for the budget") {
-  Fixture f;
-  f.server.answer(429, error_body("TooManyRequests"), {{"Retry-After", "10"}});
-  CHECK_FALSE(f.get());
-  Outcome<Result<net::Response>> outcome;
-  start(f.io, f.arm_client.get("/x", 60s), outcome);
-  settle(f.io);
-  REQUIRE_FALSE(outcome.value);
-  f.pauses.stop();
-  settle(f.io);
-  REQUIRE(outcome.value);
-  CHECK(outcome.value->error().kind == Kind::cancelled);
 }
 
 TEST_CASE("an answer larger than the limit is malformed") {

@@ -255,6 +255,10 @@ inline const GuardName create_binding{GuardKind::binding, "portcullis-request-cr
 inline const GuardName stamp{GuardKind::mutation, "portcullis-stamp-requester"};
 inline const GuardName stamp_binding{GuardKind::mutation_binding, "portcullis-stamp-requester"};
 
+inline const json audit = {
+    {{"op", "replace"}, {"path", "/validationActions"}, {"value", {"Audit"}}}};
+inline const json deny = {{{"op", "replace"}, {"path", "/validationActions"}, {"value", {"Deny"}}}};
+
 /// The guard of an operator that starts ten minutes after the installation.
 struct GuardScene : Scene {
   GuardServer api{clock};

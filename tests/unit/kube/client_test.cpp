@@ -1,9 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "kube/client.hpp"
-#include "support/fake_transport.hpp"
-#include "support/run.hpp"
-#include "watch_text.hpp"
+#include "client_world.hpp"
 
 namespace portcullis::kube {
 namespace {
@@ -14,39 +11,10 @@ using test::FakeClock;
 using test::FakeTransport;
 using test::run;
 using Kind = Error::Kind;
+using World = ClientWorld;
 
-const Resource policies{
-    .group = "portcullis.dev", .version = "v1alpha1", .plural = "jitpolicies", .kind = "JitPolicy"};
 const Resource namespaces{
     .group = "", .version = "v1", .plural = "namespaces", .kind = "Namespace", .namespaced = false};
-const ObjectName prod{.ns = "team-a", .name = "prod-ssh"};
-
-std::string status(int code, const std::string& reason, const std::string& message,
-                   const json& details = nullptr) {
-  json body{{"kind", "Status"},   {"apiVersion", "v1"}, {"status", "Failure"},
-            {"message", message}, {"reason", reason},   {"code", code}};
-  if (!details.is_null()) body["details"] = details;
-  return body.dump();
-}
-
-struct FakeTokens final : TokenSource {
-  std::vector<std::string> tokens{"first", "second"};
-  int rejected = 0;
-  Result<Secret> token() override {
-    return Secret(tokens[static_cast<std::size_t>(std::min(rejected, 1))]);
-  }
-  void reject() override { ++rejected; }
-};
-
-struct World {
-  FakeClock clock;
-  FakeTransport transport{clock};
-  FakeTokens tokens;
-  Client client{transport, clock, &tokens, "https://api.test"};
-  asio::io_context io;
-
-  Result<json> get() { return run(io, clock, client.get(policies, prod)); }
-};
 
 TEST_CASE("Paths name group, version, namespace and object; odd characters are encoded") {
   CHECK(resource_path(policies, prod) ==
@@ -117,14 +85,14 @@ TEST_CASE("Writes name the field manager, are strict, and use the content type o
 
 TEST_CASE("A removal sends its preconditions") {
   World world;
-  world.transport.answer(200, status(200, "", ""));
+  world.transport.answer(200, status_text(200, "", ""));
   CHECK(run(world.io, world.clock,
             world.client.remove(policies, prod, {.uid = "u-1", .resource_version = "7"})));
   const auto body = json::parse(world.transport.last().body);
   CHECK(world.transport.last().method == "DELETE");
   CHECK(body["preconditions"] == json{{"uid", "u-1"}, {"resourceVersion", "7"}});
 
-  world.transport.answer(409, status(409, "Conflict", "Precondition failed: UID"));
+  world.transport.answer(409, status_text(409, "Conflict", "Precondition failed: UID"));
   CHECK(run(world.io, world.clock, world.client.remove(policies, prod)).error().kind ==
         Kind::conflict);
   CHECK_FALSE(json::parse(world.transport.last().body).contains("preconditions"));
@@ -173,7 +141,8 @@ TEST_CASE("Errors are classed by the reason first, by the code second") {
                                          {500, "SomethingNew", Kind::unavailable},
                                          {418, "SomethingNew", Kind::invalid}}));
   World world;
-  for (int i = 0; i < 2; ++i) world.transport.answer(row.code, status(row.code, row.reason, "why"));
+  for (int i = 0; i < 2; ++i)
+    world.transport.answer(row.code, status_text(row.code, row.reason, "why"));
   const auto error = world.get().error();
   CHECK(error.kind == row.kind);
   CHECK(error.code == row.reason);
@@ -199,9 +168,10 @@ TEST_CASE("A body that is no Status is told apart by its code, and shown on one 
 TEST_CASE("A future resource version is told by its cause, or by the words of older servers") {
   World world;
   const json details{{"causes", {{{"reason", "ResourceVersionTooLarge"}}}}};
-  world.transport.answer(504, status(504, "Timeout", "later", details));
+  world.transport.answer(504, status_text(504, "Timeout", "later", details));
   CHECK(world.get().error().code == "ResourceVersionTooLarge");
-  world.transport.answer(504, status(504, "Timeout", "Timeout: Too large resource version: 9"));
+  world.transport.answer(504,
+                         status_text(504, "Timeout", "Timeout: Too large resource version: 9"));
   CHECK(world.get().error().code == "ResourceVersionTooLarge");
 }
 
@@ -219,70 +189,16 @@ TEST_CASE("Answers that cannot be understood are errors, not exceptions") {
   CHECK(object.error().kind == Kind::malformed);
 }
 
-TEST_CASE("429, 503 and 504 with a Retry-After are repeated, with those pauses") {
-  const auto code = GENERATE(429, 503, 504);
-  World world;
-  world.transport.answer(code, "", {{"Retry-After", "2"}});
-  world.transport.answer(code, status(code, "", "", {{"retryAfterSeconds", 1}}));
-  world.transport.answer(200, "{}");
-  const auto before = world.clock.boot_now();
-  CHECK(world.get());
-  CHECK(world.clock.boot_now() - before == 3s);
-  CHECK(world.transport.sent.size() == 3);
-  CHECK(world.transport.sent[2].deadline == call_deadline() - 3s);
-}
-
-TEST_CASE("Other answers are not repeated: a write may have had its effect") {
-  World world;
-  const auto code = GENERATE(500, 503, 429, 504);
-  world.transport.answer(code, code == 500 ? "x" : "");
-  world.transport.answer(200, "{}");
-  CHECK_FALSE(run(world.io, world.clock, world.client.create(policies, "team-a", json::object())));
-  CHECK(world.transport.sent.size() == 1);
-}
-
-TEST_CASE("Repeating ends before the deadline and after five times") {
-  World world;
-  world.transport.serve = [](const net::Request&) {
-    return net::Response{.status = 429, .headers = {{"Retry-After", "3"}}};
-  };
-  const auto before = world.clock.boot_now();
-  const auto error = world.get().error();
-  CHECK(error.kind == Kind::throttled);
-  CHECK(error.retry_after == Duration(3s));
-  CHECK(world.clock.boot_now() - before == 6s);
-  CHECK(world.transport.sent.size() == 3);
-
-  world.transport.sent.clear();
-  world.transport.serve = [](const net::Request&) {
-    return net::Response{.status = 429, .headers = {{"Retry-After", "0"}}};
-  };
-  const auto second = world.clock.boot_now();
-  CHECK(world.get().error().kind == Kind::throttled);
-  CHECK(world.transport.sent.size() == 6);
-  CHECK(world.clock.boot_now() - second >= 3s);
-}
-
-TEST_CASE("A hostile Retry-After is bounded or ignored") {
-  World world;
-  world.transport.answer(429, "", {{"Retry-After", "99999999999"}});
-  CHECK(world.get().error().retry_after == Duration(1h));
-  const auto bad = GENERATE(as<std::string>{}, "-1", "soon", "", "Thu, 01 Jan 1970 00:00:00 GMT",
-                            "99999999999999999999999");
-  world.transport.answer(429, "", {{"Retry-After", bad}});
-  CHECK_FALSE(world.get().error().retry_after);
-}
-
 TEST_CASE("After a 401 the token is read again, once") {
   World world;
-  world.transport.answer(401, status(401, "Unauthorized", "no"));
+  world.transport.answer(401, status_text(401, "Unauthorized", "no"));
   world.transport.answer(200, "{}");
   CHECK(world.get());
   CHECK(world.tokens.rejected == 1);
   CHECK(net::find_header(world.transport.last().headers, "Authorization") == "Bearer second");
   CHECK(world.transport.last().headers.size() == 2);
 
-  for (int i = 0; i < 3; ++i) world.transport.answer(401, status(401, "Unauthorized", "no"));
+  for (int i = 0; i < 3; ++i) world.transport.answer(401, status_text(401, "Unauthorized", "no"));
   CHECK(world.get().error().kind == Kind::unauthorized);
   CHECK(world.transport.sent.size() == 4);
 }
@@ -317,14 +233,14 @@ TEST_CASE("A failed test of a JSON patch is a conflict; other refusals stay what
   const std::string refused = "the server rejected our request due to an error in our request";
   const json patch{{{"op", "test"}, {"path", "/metadata/uid"}, {"value", "u"}},
                    {{"op", "remove"}, {"path", "/metadata/finalizers/0"}}};
-  world.transport.answer(422, status(422, "Invalid", refused));
+  world.transport.answer(422, status_text(422, "Invalid", refused));
   CHECK(run(world.io, world.clock, world.client.json_patch(policies, prod, patch)).error().kind ==
         Kind::conflict);
-  world.transport.answer(422, status(422, "Invalid", refused));
+  world.transport.answer(422, status_text(422, "Invalid", refused));
   CHECK(run(world.io, world.clock, world.client.json_patch(policies, prod, json::array({patch[1]})))
             .error()
             .kind == Kind::invalid);
-  world.transport.answer(422, status(422, "Invalid", "spec.x: Forbidden"));
+  world.transport.answer(422, status_text(422, "Invalid", "spec.x: Forbidden"));
   CHECK(run(world.io, world.clock, world.client.json_patch(policies, prod, patch)).error().kind ==
         Kind::invalid);
 }
@@ -402,35 +318,6 @@ TEST_CASE("No token comes into a message, whoever sends it back") {
   CHECK(opened.error().message == message);
   world.transport.answer(200, "{\"a\": " + jwt + "}");
   CHECK(world.get().error().message.find("eyJ") == std::string::npos);
-}
-
-TEST_CASE("Who is in a hurry gets the answer that asked to wait, at once and from then on") {
-  World world;
-  const auto busy = [&world] {
-    world.transport.answer(429, status_text(429, "TooManyRequests", "later"),
-                           {{"Retry-After", "5"}});
-  };
-  busy();
-  busy();
-  test::Outcome<Result<json>> one;
-  test::Outcome<Result<json>> two;
-  test::start(world.io, world.client.get(policies, prod), one);
-  test::start(world.io, world.client.get(policies, prod), two);
-  test::settle(world.io);
-  CHECK_FALSE(one.value);
-  world.client.hurry();
-  test::settle(world.io);
-  REQUIRE(one.value);
-  REQUIRE(two.value);
-  CHECK(one.value->error().kind == Kind::throttled);
-  CHECK(two.value->error().retry_after == 5s);
-  CHECK(world.transport.sent.size() == 2);
-
-  busy();
-  test::Outcome<Result<json>> three;
-  test::start(world.io, world.client.get(policies, prod), three);
-  test::settle(world.io);
-  CHECK(three.value);
 }
 
 }  // namespace

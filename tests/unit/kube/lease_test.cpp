@@ -1,11 +1,6 @@
-#include "kube/lease.hpp"
-
 #include <catch2/catch.hpp>
 
-#include "base/log.hpp"
-#include "support/fake_transport.hpp"
-#include "support/run.hpp"
-#include "watch_text.hpp"
+#include "lease_world.hpp"
 
 namespace portcullis::kube {
 namespace {
@@ -13,89 +8,7 @@ namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
 using Kind = Error::Kind;
-
-/// The API server's side: one Lease with optimistic locking.
-struct LeaseServer {
-  std::optional<json> lease;
-  int version = 100;
-  std::vector<std::string> writes;
-
-  net::Response answer(const net::Request& request) {
-    if (request.method == "GET") return lease ? ok(200) : error(404, "NotFound");
-    json body = json::parse(request.body);
-    if (request.method == "POST") {
-      if (lease) return error(409, "AlreadyExists");
-    } else {
-      if (!lease) return error(404, "NotFound");
-      if (body["metadata"]["resourceVersion"] != (*lease)["metadata"]["resourceVersion"]) {
-        return error(409, "Conflict");
-      }
-    }
-    writes.push_back(request.method + " " + body["spec"]["holderIdentity"].get<std::string>());
-    store(std::move(body));
-    return ok(request.method == "POST" ? 201 : 200);
-  }
-
-  void store(json body) {
-    body["metadata"]["resourceVersion"] = std::to_string(++version);
-    lease = std::move(body);
-  }
-
-  net::Response ok(int status) const { return {.status = status, .body = lease->dump()}; }
-  static net::Response error(int status, const char* reason) {
-    return {.status = status, .body = status_text(status, reason, "why")};
-  }
-};
-
-/// A process that wants to lead. Its network can be cut, and its answers lost.
-struct Candidate {
-  test::FakeTransport transport;
-  Client client;
-  Elector elector;
-  bool cut = false;
-  bool answers_lost = false;
-  int led = 0;
-  std::optional<Result<Done>> last;
-
-  Candidate(test::FakeClock& clock, LeaseServer& server, const std::string& identity)
-      : transport(clock), client(transport, clock), elector(client, {.identity = identity}, 42) {
-    log::configure(log::Level::error, log::Format::text);
-    transport.serve = [this, &server](const net::Request& request) -> Result<net::Response> {
-      if (cut) return fail(Kind::unavailable, "connection refused");
-      auto answer = server.answer(request);
-      if (answers_lost) return fail(Kind::timeout, "the deadline passed");
-      return answer;
-    };
-  }
-
-  /// Leads until the lease is lost once, or `stop`.
-  Task<void> campaign() {
-    last.reset();
-    auto got = co_await elector.acquire();
-    if (got) {
-      ++led;
-      got = co_await elector.hold();
-    }
-    last = got;
-  }
-};
-
-struct World {
-  test::FakeClock clock;
-  LeaseServer server;
-  Candidate one{clock, server, "one"};
-  Candidate two{clock, server, "two"};
-  asio::io_context io;
-
-  void start(Candidate& candidate) {
-    asio::co_spawn(io, candidate.campaign(), [](std::exception_ptr problem) {
-      if (problem) std::rethrow_exception(problem);
-    });
-    test::settle(io);
-  }
-  void pass(Duration time) { clock.run_for(io, time); }
-  json spec() const { return (*server.lease)["spec"]; }
-};
+using World = LeaseWorld;
 
 TEST_CASE("The first candidate creates the lease and renews it without reading") {
   World world;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
+
 // What an API server writes: objects, events, lists, Status bodies of one kind, as text.
 
 #include <string>
@@ -31,9 +33,12 @@ inline std::string bookmark_text(const std::string& version, bool end_of_list = 
                                     version + "\"" + annotations + "}}");
 }
 
-inline std::string status_text(int code, const std::string& reason, const std::string& message) {
-  return R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":")" +
-         message + R"(","reason":")" + reason + R"(","code":)" + std::to_string(code) + "}";
+inline std::string status_text(int code, const std::string& reason, const std::string& message,
+                               const nlohmann::json& details = nullptr) {
+  nlohmann::json body{{"kind", "Status"},   {"apiVersion", "v1"}, {"status", "Failure"},
+                      {"message", message}, {"reason", reason},   {"code", code}};
+  if (!details.is_null()) body["details"] = details;
+  return body.dump();
 }
 
 inline std::string error_event_text(int code, const std::string& reason) {

@@ -6,7 +6,6 @@
 namespace portcullis::plan {
 namespace {
 
-using Texts = std::vector<std::string>;
 using Why = ReleaseEvidence::Why;
 
 model::SecurityGroup locked(const GroupDesired& desired,

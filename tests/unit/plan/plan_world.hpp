@@ -1,5 +1,7 @@
 #pragma once
 
+#include <catch2/catch.hpp>
+
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -100,6 +102,15 @@ inline std::vector<std::string> classes(const RulePlan& plan) {
                    to_string(change.change_class));
   }
   return list;
+}
+
+using Texts = std::vector<std::string>;
+
+/// The group after the plan for `desired` was carried out.
+inline model::SecurityGroup opened(const GroupDesired& desired, TimePoint now = noon,
+                                   model::SecurityGroup group = group_of({})) {
+  REQUIRE(apply(group, plan_rules(desired, group, now)) == "");
+  return group;
 }
 
 }  // namespace portcullis::plan
