@@ -88,7 +88,8 @@ std::optional<std::string> protocol_match(const InboundRule& rule, bool v6) {
       match = "meta l4proto udp ";
       break;
     case Protocol::icmp:
-      match = v6 ? "meta l4proto ipv6-icmp " : "meta l4proto icmp ";
+      // 58 is ipv6-icmp, a name that nft finds in /etc/protocols only, which minimal systems lack.
+      match = v6 ? "meta l4proto 58 " : "meta l4proto icmp ";
       break;
     case Protocol::esp:
       match = "meta l4proto esp ";

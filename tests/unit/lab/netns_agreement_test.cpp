@@ -122,7 +122,9 @@ TEST_CASE("real packets meet what the judge says, for rules and packets at rando
   int denied = 0;
   for (int round = 0; round < 60; ++round) {
     if (round > 0) world = world_of(dice);
-    REQUIRE((*plane)->apply(world));
+    const auto applied = (*plane)->apply(world);
+    INFO((applied ? "applied" : applied.error().message));
+    REQUIRE(applied);
     for (int i = 0; i < 16; ++i) {
       const auto client = dice.one_of(world.clients);
       const auto from = dice.one_of(client.addresses);

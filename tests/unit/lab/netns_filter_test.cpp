@@ -99,6 +99,12 @@ TEST_CASE("a rule stands only in the chains of the family it can match") {
                                            "    meta l4proto tcp th dport { 23 } drop"));
 }
 
+TEST_CASE("protocols are named as nft knows them without the names in /etc/protocols") {
+  const std::vector<Rule> rules{inbound("ping", 200, "Allow", "*", "*", {{"protocol", "Icmp"}})};
+  CHECK_THAT(nic_chain(rules, 1), Contains("meta l4proto icmp return comment \"200/ping\""));
+  CHECK_THAT(nic_chain(rules, 2), Contains("meta l4proto 58 return comment \"200/ping\""));
+}
+
 TEST_CASE("the internet is everything but the virtual network and the probes") {
   CHECK_THAT(nic_chain({inbound("net", 200, "Allow", "Internet", "22")}),
              Contains("ip saddr != { 10.0.1.0/24, 10.0.2.0/24, 168.63.129.16 } meta l4proto tcp"));
