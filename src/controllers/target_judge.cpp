@@ -85,6 +85,16 @@ bool is_stale(const World& world, const GroupView& view) {
   return view.error.has_value() || world.clock.now() - view.read_at > reading_counts_for;
 }
 
+/// Whether anything is to be done yet by which somebody gets in less. What is opened or tidied up
+/// meanwhile is no excuse for a bypass.
+bool is_locking(const plan::RulePlan& plan) {
+  return std::ranges::any_of(plan.changes, [](const plan::Change& change) {
+    return change.change_class != plan::ChangeClass::open &&
+           change.change_class != plan::ChangeClass::unlock &&
+           change.change_class != plan::ChangeClass::cleanup;
+  });
+}
+
 /// What the cloud refuses of this policy's own rules on the way.
 std::optional<std::string> refused_of(const World& world, const model::JitPolicy& policy,
                                       const plan::FilterPath& path) {
@@ -146,7 +156,7 @@ void judge_port(const World& world, const model::CloudAccount& account,
       return worsen(target, State::locking,
                     "NSG \"" + model::short_name(filter.id) + "\": " + view->second.error->message);
     }
-    if (view->second.dirty || !view->second.plan.in_sync()) {
+    if (view->second.dirty || is_locking(view->second.plan)) {
       return worsen(target, State::locking,
                     "the lock in NSG \"" + model::short_name(filter.id) + "\" is being written");
     }

@@ -118,5 +118,31 @@ TEST_CASE_METHOD(Fixture, "locks do not go with an account that is not there", "
   CHECK(locked());
 }
 
+TEST_CASE_METHOD(Fixture, "a bypass is told while something is still to be opened",
+                 "[controllers]") {
+  json held = policy();
+  held["metadata"]["finalizers"] = {model::finalizer};
+  put(world.stores.policies, held);
+  REQUIRE(pass(groups, key));
+  cloud.groups.at(key).rules.push_back({.name = "breakfix",
+                                        .priority = 110,
+                                        .access = model::Access::allow,
+                                        .source = {.any = true},
+                                        .destination = {.any = true},
+                                        .destination_ports = {{22, 22}}});
+  // The cloud refuses the opening: it stays to be done.
+  cloud.on_call = [this](const std::string& call) {
+    if (call.find("-open-") == std::string::npos) return;
+    cloud.fail_once[call] = {.kind = Error::Kind::forbidden, .message = "403"};
+  };
+  grant();
+  (void)pass(groups, key);
+  REQUIRE_FALSE(world.groups.at(key).plan.in_sync());
+  policy_pass();
+  const auto& target = world.policy_views["team-a/prod-ssh"].targets.at(0);
+  CHECK(target.state == plan::TargetState::State::bypassed);
+  CHECK_THAT(target.message, Catch::Contains("breakfix"));
+}
+
 }  // namespace
 }  // namespace portcullis::controllers
