@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from team import ADDRESSES, API, Object, Team, condition
+from world.guards import wait_for_guards
 from world.process import wait_for
 from world.world import World
 
@@ -137,6 +138,8 @@ def check_refused(request: Object) -> None:
 
 def wait_granted_anew(team: Team, machine: Any) -> None:
     """What is asked within moments of the lapse is refused; who asks again after it is let in."""
+    # The API server takes up each policy in its own time: until it stamps again, who asks is refused by the check.
+    wait_for_guards(team.world.cluster.identity("admin"), 30, team.namespace)
     deadline = time.monotonic() + 3 * SETTLES
     for number in range(100):
         request = team.request(machine, name=f"again-{number}")
