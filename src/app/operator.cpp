@@ -15,6 +15,7 @@
 #include "controllers/account_reconciler.hpp"
 #include "controllers/admission_guard.hpp"
 #include "controllers/group_reconciler.hpp"
+#include "controllers/inventory_reconciler.hpp"
 #include "controllers/policy_reconciler.hpp"
 #include "controllers/request_reconciler.hpp"
 #include "controllers/resources.hpp"
@@ -182,6 +183,8 @@ class Operator {
     const auto leads = [this] { return elector_->holds_for(lease_margin); };
     kube::Client& client = *connection_.client;
     accounts_ = std::make_unique<controllers::AccountReconciler>(*world_, client, *events_);
+    inventory_ =
+        std::make_unique<controllers::InventoryReconciler>(*world_, options_.inventory_period);
     policies_ = std::make_unique<controllers::PolicyReconciler>(*world_, client, *events_);
     requests_ = std::make_unique<controllers::RequestReconciler>(*world_, client, *events_, leads);
     groups_ = std::make_unique<controllers::GroupReconciler>(*world_, client, leads);
@@ -211,6 +214,7 @@ class Operator {
     // They wait for the cloud most of the time, and each provider limits its own calls: one that is
     // slow must not hold up the closings of the others.
     add_controller({.name = "account", .workers = 8}, *accounts_, world_->account_queue);
+    add_controller({.name = "inventory", .workers = 4}, *inventory_, world_->inventory_queue);
     add_controller({.name = "policy", .workers = 16}, *policies_, world_->policy_queue);
     add_controller({.name = "request", .workers = 64}, *requests_, world_->request_queue);
     add_controller({.name = "group", .workers = 64}, *groups_, world_->group_queue);
@@ -305,9 +309,9 @@ class Operator {
     cut_off_.notify();
   }
 
-  std::array<runtime::Workqueue*, 4> queues() {
-    return {&world_->account_queue, &world_->policy_queue, &world_->request_queue,
-            &world_->group_queue};
+  std::array<runtime::Workqueue*, 5> queues() {
+    return {&world_->account_queue, &world_->inventory_queue, &world_->policy_queue,
+            &world_->request_queue, &world_->group_queue};
   }
 
   asio::io_context& io_;
@@ -321,6 +325,7 @@ class Operator {
   std::unique_ptr<kube::EventSender> events_;
   std::unique_ptr<controllers::AdmissionGuard> guard_;
   std::unique_ptr<controllers::AccountReconciler> accounts_;
+  std::unique_ptr<controllers::InventoryReconciler> inventory_;
   std::unique_ptr<controllers::PolicyReconciler> policies_;
   std::unique_ptr<controllers::RequestReconciler> requests_;
   std::unique_ptr<controllers::GroupReconciler> groups_;

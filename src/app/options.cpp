@@ -76,6 +76,7 @@ CommandLine parse_command_line(int argc, char** argv) {
   std::string lease = "15s";
   std::string renew = "10s";
   std::string retry = "2s";
+  std::string inventory = "5m";
 
   CLI::App program("Portcullis: just-in-time VM access for Kubernetes", "portcullis");
   program.set_version_flag("--version", std::string("portcullis ") + PORTCULLIS_VERSION);
@@ -128,6 +129,10 @@ CommandLine parse_command_line(int argc, char** argv) {
   text("--retry-period", retry, "PORTCULLIS_RETRY_PERIOD", "Time between tries to renew or acquire")
       ->check(CLI::Validator(check_duration, ""))
       ->capture_default_str();
+  text("--inventory-period", inventory, "PORTCULLIS_INVENTORY_PERIOD",
+       "How often the machines of selectors are listed")
+      ->check(CLI::Validator(check_duration, ""))
+      ->capture_default_str();
   const std::map<std::string, log::Level> levels = {{"debug", log::Level::debug},
                                                     {"info", log::Level::info},
                                                     {"warning", log::Level::warning},
@@ -157,6 +162,7 @@ CommandLine parse_command_line(int argc, char** argv) {
   options.lease_duration = *parse_duration(lease);
   options.renew_deadline = *parse_duration(renew);
   options.retry_period = *parse_duration(retry);
+  options.inventory_period = *parse_duration(inventory);
   if (const auto problem = check_lease(options); !problem.empty()) {
     std::cerr << "portcullis: " << problem << "\n";
     line.done = true;

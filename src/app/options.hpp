@@ -36,6 +36,7 @@ struct OperatorOptions {
   Duration lease_duration = std::chrono::seconds(15);
   Duration renew_deadline = std::chrono::seconds(10);
   Duration retry_period = std::chrono::seconds(2);
+  Duration inventory_period = std::chrono::minutes(5);
   /// From the signal to the end, whoever does not answer. No flag: those who would kill us wait at
   /// least 10 s.
   Duration stop_within = std::chrono::seconds(9);

@@ -59,8 +59,12 @@ std::string Azure::target(const model::ResourceId& id, std::string_view child) c
   if (!id.name.empty()) path += segment(id.name);
   if (!id.child_type.empty()) path += segment(id.child_type) + segment(id.child_name);
   if (!child.empty()) path += "/securityRules" + segment(child);
-  const bool compute = same(id.provider, "Microsoft.Compute");
-  return path + "?api-version=" +
+  return path + version_of(id.provider);
+}
+
+std::string Azure::version_of(std::string_view provider) const {
+  const bool compute = same(provider, "Microsoft.Compute");
+  return "?api-version=" +
          net::encode_component(compute ? options_.versions.compute : options_.versions.network);
 }
 
@@ -91,64 +95,6 @@ Task<Result<model::SecurityGroup>> Azure::read_group(std::string id) {
     co_return fail(Error::Kind::malformed, "the cloud answered with another security group");
   }
   co_return group;
-}
-
-Task<Result<std::vector<model::SecurityGroup>>> Azure::list_groups(
-    std::vector<std::string> resource_groups) {
-  for (std::string& name : resource_groups) name = model::ascii_lower(name);
-  std::ranges::sort(resource_groups);
-  const auto repeated = std::ranges::unique(resource_groups);
-  resource_groups.erase(repeated.begin(), repeated.end());
-
-  // No names: all of the subscription.
-  if (resource_groups.empty()) {
-    co_return co_await list_pages("/subscriptions/" +
-                                  net::encode_component(options_.subscription_id) +
-                                  "/providers/Microsoft.Network/networkSecurityGroups"
-                                  "?api-version=" +
-                                  net::encode_component(options_.versions.network));
-  }
-  std::vector<Task<Result<std::vector<model::SecurityGroup>>>> lists;
-  lists.reserve(resource_groups.size());
-  for (const std::string& name : resource_groups) lists.push_back(list_group(name));
-  std::vector<model::SecurityGroup> all;
-  for (auto& groups : co_await gather(std::move(lists))) {
-    // A list proves no absence, so a resource group that is gone must not hide the others.
-    if (!groups && groups.error().kind == Error::Kind::not_found) continue;
-    if (!groups) co_return fail(groups.error());
-    std::ranges::move(*groups, std::back_inserter(all));
-  }
-  co_return all;
-}
-
-Task<Result<std::vector<model::SecurityGroup>>> Azure::list_group(std::string resource_group) {
-  // Whatever could be no resource group's name could be no id either.
-  auto located = resource("/subscriptions/" + options_.subscription_id + "/resourceGroups/" +
-                              resource_group + "/providers/" + std::string(group_type) + "/any",
-                          group_type);
-  if (!located) co_return fail(located.error());
-  located->name.clear();
-  co_return co_await list_pages(target(*located));
-}
-
-Task<Result<std::vector<model::SecurityGroup>>> Azure::list_pages(std::string first) {
-  std::vector<model::SecurityGroup> groups;
-  const ArmClient::PageReader read_page = [this, &groups](json::Element page) -> Result<Done> {
-    const auto items = json::array(page, "value");
-    if (!items) return fail(Error::Kind::malformed, "a list of security groups has no value");
-    for (const json::Element item : *items) {
-      auto group = cloud::read_group(item);
-      if (!group) return fail(group.error());
-      const auto id = resource(group->id, group_type);
-      if (!id) return fail(Error::Kind::malformed, id.error().message);
-      groups.push_back(std::move(*group));
-    }
-    return Done{};
-  };
-  const auto read =
-      co_await arm_.read_pages(std::move(first), read_page, options_.limits.read_deadline);
-  if (!read) co_return fail(read.error());
-  co_return groups;
 }
 
 Task<Result<Done>> Azure::put_rule(std::string group, model::SecurityRule rule) {

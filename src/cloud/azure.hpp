@@ -36,6 +36,8 @@ class Azure final : public AzureProvider {
   Task<Result<model::SecurityGroup>> read_group(std::string id) override;
   Task<Result<std::vector<model::SecurityGroup>>> list_groups(
       std::vector<std::string> resource_groups) override;
+  Task<Result<std::vector<model::ListedMachine>>> list_machines(
+      std::vector<std::string> resource_groups) override;
   Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule) override;
   Task<Result<Done>> remove_rule(std::string group, std::string name) override;
   void close() override;
@@ -46,6 +48,8 @@ class Azure final : public AzureProvider {
   Result<model::ResourceId> resource(std::string_view id, std::string_view type,
                                      std::string_view child_type = "") const;
   std::string target(const model::ResourceId& id, std::string_view child = "") const;
+  std::string version_of(std::string_view provider) const;
+  Result<std::string> list_target(std::string_view resource_group, std::string_view type) const;
 
   Task<Result<InterfaceDocument>> read_interface(std::string id, std::string machine_id);
   Task<Result<std::vector<InterfaceDocument>>> read_interfaces(std::vector<std::string> ids,
@@ -54,8 +58,14 @@ class Azure final : public AzureProvider {
   Task<Result<SubnetGroups>> read_subnets(std::vector<std::string> ids);
   Task<Result<std::string>> read_public(std::string id);
   Task<void> add_public_addresses(std::vector<std::string> ids, model::VirtualMachine& machine);
-  Task<Result<std::vector<model::SecurityGroup>>> list_group(std::string resource_group);
-  Task<Result<std::vector<model::SecurityGroup>>> list_pages(std::string first);
+  template <typename Item>
+  using ItemReader = Result<Item> (*)(json::Element item);
+  template <typename Item>
+  Task<Result<std::vector<Item>>> list(std::vector<std::string> resource_groups, std::string type,
+                                       ItemReader<Item> read_item);
+  template <typename Item>
+  Task<Result<std::vector<Item>>> list_pages(std::string resource_group, std::string type,
+                                             ItemReader<Item> read_item);
   Task<Result<Done>> write(net::Request request);
   Task<Result<Done>> judge_missing(std::string group, std::string name, Error missing);
 

@@ -67,6 +67,7 @@ Task<Result<model::VirtualMachine>> Azure::read_machine(std::string id) {
   machine.vm_id = head->vm_id;
   machine.name = head->name;
   machine.resource_group = located->resource_group;
+  machine.tags = head->tags;
   std::vector<std::string> public_ids;
   for (const InterfaceDocument& interface : *interfaces) {
     for (const InterfaceAddress& address : interface.addresses) {

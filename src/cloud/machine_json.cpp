@@ -56,7 +56,32 @@ Result<InterfaceAddress> read_configuration(json::Element configuration) {
   return read;
 }
 
+Result<model::Tags> read_tags(json::Element machine) {
+  model::Tags tags;
+  const auto found = json::member(machine, "tags");
+  if (!found) return tags;
+  json::Object members;
+  if (found->get(members) != simdjson::SUCCESS) return malformed("tags are no object");
+  for (const auto member : members) {
+    std::string_view value;
+    if (member.value.get(value) != simdjson::SUCCESS) return malformed("a tag is no text");
+    tags.emplace_back(member.key, value);
+  }
+  std::ranges::sort(tags);
+  return tags;
+}
+
 }  // namespace
+
+Result<model::ListedMachine> read_listed_machine(json::Element machine) {
+  model::ListedMachine read;
+  read.id = json::text(machine, "id").value_or("");
+  if (read.id.empty()) return malformed("a listed virtual machine has no id");
+  auto tags = read_tags(machine);
+  if (!tags) return fail(tags.error());
+  read.tags = std::move(*tags);
+  return read;
+}
 
 Result<MachineDocument> read_machine_document(json::Element machine) {
   MachineDocument read;
@@ -77,6 +102,9 @@ Result<MachineDocument> read_machine_document(json::Element machine) {
     read.interface_ids.emplace_back(json::text(interface, "id").value_or(""));
     if (read.interface_ids.back().empty()) return malformed("a network interface has no id");
   }
+  auto tags = read_tags(machine);
+  if (!tags) return fail(tags.error());
+  read.tags = std::move(*tags);
   return read;
 }
 

@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 #include "cloud/json.hpp"
 #include "model/prefix.hpp"
+#include "model/virtual_machine.hpp"
 
 namespace portcullis::cloud {
 
@@ -19,6 +20,7 @@ struct MachineDocument {
   std::string name{};
   std::string vm_id{};
   std::vector<std::string> interface_ids{};  ///< at least one
+  model::Tags tags{};                        ///< sorted
 };
 
 struct InterfaceAddress {
@@ -36,6 +38,7 @@ struct InterfaceDocument {
 };
 
 Result<MachineDocument> read_machine_document(json::Element machine);
+Result<model::ListedMachine> read_listed_machine(json::Element machine);
 Result<InterfaceDocument> read_interface_document(json::Element interface);
 
 /// The security group of a subnet, or nothing.

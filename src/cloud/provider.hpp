@@ -36,6 +36,10 @@ class Provider {
   virtual Task<Result<std::vector<model::SecurityGroup>>> list_groups(
       std::vector<std::string> resource_groups) = 0;
 
+  /// Every machine of these resource groups, all pages. Like any list it proves no absence.
+  virtual Task<Result<std::vector<model::ListedMachine>>> list_machines(
+      std::vector<std::string> resource_groups) = 0;
+
   /// Creates the rule or overwrites the one of the same name, and waits for the operation's end.
   /// Success means that the cloud says it is done, not that packets obey: read the group back. Safe
   /// to repeat. `conflict` when the priority is taken or the operation was superseded.

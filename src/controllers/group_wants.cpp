@@ -4,10 +4,12 @@
 #include <chrono>
 #include <set>
 
+#include "controllers/policy_targets.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
 #include "plan/rule_shape.hpp"
+#include "plan/scope.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -70,6 +72,9 @@ void gather_policy(plan::GroupDesired& desired, const World& world,
     const bool owns = older_claim(world, policy, target.machine.id) == nullptr;
     want_locks(desired, policy, owner, destinations, owns);
   }
+  const Held held = held_addresses(world, policy, owner, group_key);
+  if (!held.excepted.empty()) want_locks(desired, policy, owner, held.excepted, true);
+  if (!held.locked.empty()) want_locks(desired, policy, owner, held.locked, false);
   if (view.complete && view.generation == policy.meta.generation) {
     desired.releases.push_back({.owner = owner, .why = plan::ReleaseEvidence::Why::complete});
   }

@@ -4,6 +4,7 @@
 
 #include "controllers/evidence.hpp"
 #include "controllers/grants.hpp"
+#include "controllers/policy_targets.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
 #include "controllers/target_judge.hpp"
@@ -12,6 +13,7 @@
 #include "plan/reasons.hpp"
 #include "plan/request_status.hpp"
 #include "plan/rule_codec.hpp"
+#include "plan/scope.hpp"
 #include "plan/steady_text.hpp"
 
 namespace portcullis::controllers {
@@ -31,6 +33,7 @@ Task<Result<runtime::Next>> PolicyReconciler::reconcile(std::string key) {
   const Pointer policy = world_.stores.policies.find(key);
   if (!policy) {
     world_.policy_views.erase(key);
+    world_.selections.erase(key);
     co_return runtime::Next{};
   }
   const bool ours = policy->meta.has_finalizer(model::finalizer);
@@ -50,7 +53,6 @@ Task<Result<runtime::Next>> PolicyReconciler::reconcile(std::string key) {
 Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
   const auto account = world_.stores.accounts.find(policy->account);
   plan::PolicyFindings findings;
-  findings.targets_expected = policy->targets.size();
   if (!account) {
     findings.problem_reason = plan::reason::account_not_found;
     findings.problem = "CloudAccount \"" + policy->account + "\" does not exist";
@@ -70,6 +72,7 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
     }
   }
   if (!findings.problem.empty()) {
+    findings.targets_expected = policy->targets.size();
     world_.policy_views[policy->meta.key()] = {.uid = policy->meta.uid,
                                                .generation = policy->meta.generation};
     const auto reported = co_await report(policy, plan::describe_policy(*policy, findings));
@@ -87,6 +90,9 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
     judge_target(world_, *account, *policy, target);
   }
   findings.targets = view.targets;
+  findings.targets_expected = view.targets.size();
+  findings.problem_reason = view.problem_reason;
+  findings.problem = view.problem;
   findings.active_grants =
       static_cast<int>(std::ranges::count_if(world_.stores.verdicts.all(), [&](const auto& entry) {
         return entry.second->policy_uid == policy->meta.uid && world_.is_live(*entry.second);
@@ -116,6 +122,10 @@ bool PolicyReconciler::is_being_read(const model::JitPolicy& policy) const {
   if (policy.status.changes.empty()) return false;
   const auto view = world_.policy_views.find(policy.meta.key());
   if (view == world_.policy_views.end()) return false;
+  const auto selection = world_.selections.find(policy.meta.key());
+  if (!view->second.listed && selection != world_.selections.end() && !selection->second.error) {
+    return true;
+  }
   return std::ranges::any_of(view->second.targets, [&](const plan::TargetState& target) {
     const auto ids = world_.groups_before(target.machine.id);
     return std::ranges::any_of(ids, [&](const std::string& id) {
@@ -125,88 +135,28 @@ bool PolicyReconciler::is_being_read(const model::JitPolicy& policy) const {
   });
 }
 
-/// The machines that it names and may have, by id.
-Task<std::map<std::string, Result<Done>>> PolicyReconciler::read_machines(
-    Pointer policy, std::shared_ptr<const model::CloudAccount> account) {
-  std::set<std::string> named;
-  for (const auto& wanted : policy->targets) {
-    if (wanted.name.empty() || !model::allows(*account, policy->meta.ns, wanted.resource_group)) {
-      continue;
-    }
-    named.insert(
-        model::virtual_machine_id(account->subscription, wanted.resource_group, wanted.name));
-  }
-  const std::vector<std::string> ids(named.begin(), named.end());
-  auto reads = co_await world_.refresh_machines(account->meta.name, ids, read_again / 2);
-  std::map<std::string, Result<Done>> by_id;
-  for (std::size_t i = 0; i < ids.size(); ++i) by_id.emplace(ids[i], std::move(reads[i]));
-  co_return by_id;
-}
-
 Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
   const std::string key = policy->meta.key();
-  std::vector<plan::TargetState> targets;
-  std::optional<Error> first_error;
-  std::set<std::string> seen;
-  bool complete = true;
   const auto account = world_.stores.accounts.find(policy->account);
-  const auto reads = co_await read_machines(policy, account);
-  for (const auto& wanted : policy->targets) {
-    plan::TargetState target;
-    target.machine.resource_group = wanted.resource_group;
-    target.machine.name = wanted.name;
-    if (wanted.name.empty()) {
-      complete = false;
-      target.machine.id = "selector";
-      target.message = "tag selectors are not read by this version; name the machines";
-      targets.push_back(std::move(target));
-      continue;
-    }
-    const std::string id =
-        model::virtual_machine_id(account->subscription, wanted.resource_group, wanted.name);
-    target.machine.id = id;
-    if (!model::allows(*account, policy->meta.ns, wanted.resource_group)) {
-      complete = false;  // what leaves the scope stays locked
-      target.state = plan::TargetState::State::out_of_scope;
-      target.message = "CloudAccount \"" + account->meta.name +
-                       "\" does not give resource group \"" + wanted.resource_group +
-                       "\" to namespace \"" + policy->meta.ns + "\"";
-      targets.push_back(std::move(target));
-      continue;
-    }
-    const Result<Done>& read = reads.at(id);
-    // Others read, too, and the next machine's answer took its time.
-    const auto known = world_.machines.find(model::resource_key(id));
-    const bool is_known = known != world_.machines.end();
-    if (!read) {
-      // Gone for good is known as well as there.
-      complete = complete && is_known && known->second.gone;
-      target.message = read.error().kind == Error::Kind::not_found
-                           ? "machine \"" + wanted.resource_group + "/" + wanted.name +
-                                 "\" does not exist in subscription " + account->subscription
-                           : "cannot be read: " + plan::steady_text(read.error().message);
-      if (read.error().kind != Error::Kind::not_found && !first_error) first_error = read.error();
-    } else if (!is_known || !known->second.machine) {
-      complete = false;
-      target.message = "changed while it was read";
-      first_error = Error{.kind = Error::Kind::conflict, .message = id + " " + target.message};
-    } else {
-      target.machine = *known->second.machine;
-      target.state = plan::TargetState::State::locking;
-    }
-    targets.push_back(std::move(target));
+  if (const auto recalled = co_await recall(policy, account); !recalled) {
+    co_return fail(recalled.error());
   }
+  PolicyTargets found = co_await gather_targets(world_, policy, account);
+  if (!found.listed) world_.inventory_queue.add(policy->account);
   PolicyView& view = world_.policy_views[key];
   const bool changed = view.uid != policy->meta.uid || view.generation != policy->meta.generation ||
-                       view.complete != complete;
+                       view.complete != found.complete;
   std::set<std::string> groups;
   for (const auto& target : view.targets) {
     for (const auto& id : world_.groups_before(target.machine.id)) groups.insert(id);
   }
   view = {.uid = policy->meta.uid,
           .generation = policy->meta.generation,
-          .targets = std::move(targets),
-          .complete = complete};
+          .targets = std::move(found.list),
+          .listed = found.listed,
+          .complete = found.complete,
+          .problem_reason = std::move(found.problem_reason),
+          .problem = std::move(found.problem)};
   for (const auto& target : view.targets) {
     for (const auto& id : world_.groups_before(target.machine.id)) {
       const auto known = world_.groups.find(model::resource_key(id));
@@ -220,7 +170,34 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
       world_.mark_group(id, runtime::Workqueue::Urgency::normal);
     }
   }
-  if (first_error) co_return fail(*first_error);
+  if (found.error) co_return fail(*found.error);
+  co_return Done{};
+}
+
+/// Whom the selectors picked before the start, or the policy had before its spec changed: they are
+/// looked at again, since a list may hide them. The status only says whom to ask about.
+Task<Result<Done>> PolicyReconciler::recall(Pointer policy,
+                                            std::shared_ptr<const model::CloudAccount> account) {
+  if (!plan::has_selector(*policy)) co_return Done{};
+  Selection& selection = selection_of(world_, *policy);
+  const auto before = world_.policy_views.find(policy->meta.key());
+  if (before != world_.policy_views.end() && before->second.uid == policy->meta.uid &&
+      before->second.generation != policy->meta.generation) {
+    for (const auto& target : before->second.targets) {
+      add_candidate(selection, *account, target.machine.id);
+    }
+  }
+  if (selection.recalled) co_return Done{};
+  const auto object = co_await client_.get(policies, {policy->meta.ns, policy->meta.name});
+  if (!object) co_return fail(object.error());
+  Selection& known = selection_of(world_, *policy);
+  known.recalled = true;
+  const auto targets = object->find("status") == object->end()
+                           ? nlohmann::json::array()
+                           : object->at("status").value("targets", nlohmann::json::array());
+  for (const auto& target : targets) {
+    add_candidate(known, *account, target.value("resourceID", ""));
+  }
   co_return Done{};
 }
 
@@ -287,7 +264,7 @@ Task<Result<runtime::Next>> PolicyReconciler::leave(Pointer policy) {
   }
   plan::PolicyFindings findings;
   findings.targets = view.targets;
-  findings.targets_expected = policy->targets.size();
+  findings.targets_expected = view.targets.size();
   co_await look_for_grants(policy);
   if (auto waiting = why_not_leaving(*policy)) {
     findings.problem_reason = plan::reason::unlocking;

@@ -23,9 +23,8 @@ class PolicyReconciler final : public runtime::Reconciler {
 
   Task<Result<runtime::Next>> tend(Pointer policy);
   Task<Result<runtime::Next>> leave(Pointer policy);
-  Task<std::map<std::string, Result<Done>>> read_machines(
-      Pointer policy, std::shared_ptr<const model::CloudAccount> account);
   Task<Result<Done>> read_targets(Pointer policy);
+  Task<Result<Done>> recall(Pointer policy, std::shared_ptr<const model::CloudAccount> account);
   bool stands_before(const std::vector<plan::TargetState>& targets,
                      const std::string& group_key) const;
   bool is_being_read(const model::JitPolicy& policy) const;

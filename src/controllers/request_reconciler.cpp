@@ -114,7 +114,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   if (policy && view != world_.policy_views.end() && view->second.uid == policy->meta.uid &&
       view->second.generation == policy->meta.generation) {
     the_case.targets = view->second.targets;
-    the_case.targets_current = !view->second.targets.empty();
+    the_case.targets_current = view->second.listed && !view->second.targets.empty();
   }
   plan::Decision decision = plan::decide(the_case);
   if (const auto guarded = judge_guard(*request)) {

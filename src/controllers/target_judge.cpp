@@ -184,6 +184,14 @@ void judge_port(const World& world, const model::CloudAccount& account,
          where + ": " + blame_words(proof.blames) + " above the lock; remove or narrow it");
 }
 
+/// Whether the policy has the machine. As long as its tags are not known, a selector may fit them.
+bool claims(const World& world, const model::JitPolicy& policy, const std::string& machine_id) {
+  if (!plan::may_have_machine(policy, machine_id)) return false;
+  const auto view = world.machines.find(model::resource_key(machine_id));
+  const bool read = view != world.machines.end() && view->second.machine;
+  return !read || plan::has_machine(policy, *view->second.machine);
+}
+
 /// The oldest of these policies decides; whoever comes later only locks.
 const model::JitPolicy* older_claim(const World& world, const model::Meta& claimant,
                                     const std::vector<model::PolicyPort>& ports,
@@ -197,7 +205,7 @@ const model::JitPolicy* older_claim(const World& world, const model::Meta& claim
     const auto account = world.stores.accounts.find(other->account);
     if (!account || !model::allows(*account, other->meta.ns, id->resource_group) ||
         model::ascii_lower(account->subscription) != model::ascii_lower(id->subscription) ||
-        !plan::names_machine(*other, machine_id)) {
+        !claims(world, *other, machine_id)) {
       continue;
     }
     for (const auto& mine : ports) {

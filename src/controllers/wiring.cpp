@@ -49,6 +49,7 @@ void note_status(World& world, runtime::Workqueue& queue, const std::string& key
 
 void wake_account(World& world, const std::string& name) {
   world.account_queue.add(name);
+  world.inventory_queue.add(name);
   for (const auto& [key, policy] : world.stores.policies.all()) {
     if (policy->account != name) continue;
     world.policy_queue.add(key);

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
+#include "plan/scope.hpp"
 #include "plan/steady_text.hpp"
 
 namespace portcullis::controllers {
@@ -42,6 +43,7 @@ World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
       instance(std::move(the_instance)),
       began(the_clock.now()),
       account_queue(the_clock),
+      inventory_queue(the_clock),
       policy_queue(the_clock),
       request_queue(the_clock),
       group_queue(the_clock),
@@ -278,6 +280,14 @@ plan::Surroundings World::surroundings(const model::AccessVerdict& verdict) cons
   } else if (!verdict.targets.empty()) {
     around.account = account_of(verdict.targets.front().resource_id);
     around.account_readable = around.account != nullptr;
+  }
+  if (around.policy != nullptr && plan::has_selector(*around.policy)) {
+    for (const auto& target : verdict.targets) {
+      const auto view = machines.find(model::resource_key(target.resource_id));
+      const bool read = view != machines.end() && view->second.machine;
+      if (!read || plan::has_machine(*around.policy, *view->second.machine)) continue;
+      around.unselected = target.resource_id;
+    }
   }
   for (const auto& said : said_about(verdict.request_uid, verdict.policy_name)) {
     if (said->decision == "Revoke" && around.revoked_by.empty()) {

@@ -87,13 +87,34 @@ struct SeenEnd {
   TimePoint until{};  ///< the grant's own end: from then on it need not be remembered
 };
 
+/// The machines that the selectors of a policy pick. Whoever was listed once stays a candidate
+/// until a direct reading says otherwise: lists leave out what may not be seen.
+struct Selection {
+  struct Candidate {
+    std::string id{};
+    model::PrefixSet addresses{};  ///< as last read
+  };
+
+  std::string uid{};                         ///< of the policy
+  std::optional<std::int64_t> listed_for{};  ///< the generation that was last listed for
+  std::optional<Error> error{};              ///< of the last list, if it failed
+  bool recalled = false;                     ///< those of before the start are among the candidates
+  std::map<std::string, Candidate> candidates{};  ///< by resource_key
+  /// Addresses that a direct reading showed to be no longer the policy's, by the resource_key of
+  /// the machine that lost them, or that the policy lost: only these may leave its locks.
+  std::map<std::string, model::PrefixSet> let_go{};
+};
+
 /// A policy's machines as its last pass found them.
 struct PolicyView {
   std::string uid;
   std::int64_t generation = 0;
   std::vector<plan::TargetState> targets{};
-  bool complete = false;  ///< every target was read freshly, without an error
-  bool leaving = false;   ///< being deleted, its grants are closed: its locks may go
+  bool listed = false;           ///< what its selectors pick was listed under this generation
+  bool complete = false;         ///< besides, every target was read freshly, without an error
+  std::string problem_reason{};  ///< about the policy as a whole; empty: none
+  std::string problem{};
+  bool leaving = false;  ///< being deleted, its grants are closed: its locks may go
 };
 
 struct AccountView {
@@ -136,6 +157,7 @@ class World {
   std::map<std::string, MachineView> machines{};     ///< by resource_key
   std::map<std::string, GroupView> groups{};         ///< by resource_key
   std::map<std::string, PolicyView> policy_views{};  ///< by namespace/name
+  std::map<std::string, Selection> selections{};     ///< likewise, of policies with selectors
   std::map<std::string, AccountView> account_views{};
   GuardView guard{};
   /// Grants that are over and were proven closed since the start, by verdict uid: nothing of ours
@@ -161,6 +183,7 @@ class World {
   std::map<std::string, std::set<std::string>> decisions_about{};
 
   runtime::Workqueue account_queue;
+  runtime::Workqueue inventory_queue;  ///< by account
   runtime::Workqueue policy_queue;
   runtime::Workqueue request_queue;
   runtime::Workqueue group_queue;

@@ -7,6 +7,7 @@
 
 #include "model/object.hpp"
 #include "model/security_rule.hpp"
+#include "model/virtual_machine.hpp"
 
 namespace portcullis::model {
 
@@ -35,7 +36,7 @@ struct PolicyPort {
 struct PolicyTarget {
   std::string resource_group{};
   std::string name{};  ///< empty: a selector
-  std::vector<std::pair<std::string, std::string>> tags{};
+  Tags tags{};
 
   bool operator==(const PolicyTarget&) const = default;
 };

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/prefix.hpp"
@@ -21,6 +22,15 @@ struct NetworkPath {
   bool operator==(const NetworkPath&) const = default;
 };
 
+/// Name and value. ARM compares the names without regard to case, the values as they are.
+using Tags = std::vector<std::pair<std::string, std::string>>;
+
+/// A virtual machine as a list shows it: enough to see whether a closer look is worth it.
+struct ListedMachine {
+  std::string id;  ///< as the cloud spells it
+  Tags tags{};
+};
+
 /// A virtual machine as one complete reading showed it: VM, all NICs, all their subnets.
 struct VirtualMachine {
   std::string id;     ///< as the cloud spells it
@@ -28,6 +38,7 @@ struct VirtualMachine {
   std::string name;
   std::string resource_group;
   std::vector<NetworkPath> paths{};  ///< sorted by address
+  Tags tags{};                       ///< sorted
 
   bool operator==(const VirtualMachine&) const = default;
 };

@@ -338,7 +338,7 @@ std::optional<std::string> no_longer_allowed(const model::AccessVerdict& verdict
     }
   }
   for (const auto& target : verdict.targets) {
-    if (!names_machine(policy, target.resource_id)) {
+    if (!may_have_machine(policy, target.resource_id)) {
       return "machine " + target.resource_id + " is no longer in the policy";
     }
   }

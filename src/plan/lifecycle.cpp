@@ -56,6 +56,10 @@ std::optional<model::AccessVerdict::End> ends_early(const model::AccessVerdict& 
     if (const auto why = no_longer_allowed(verdict, *policy)) {
       return end(reason::policy_changed, "", *why);
     }
+    if (!around.unselected.empty()) {
+      return end(reason::policy_changed, "",
+                 "the tags of machine " + around.unselected + " no longer fit the policy");
+    }
   }
   if (around.account_readable) {
     const auto* account = around.account;

@@ -25,6 +25,7 @@ struct Surroundings {
   const model::CloudAccount* account = nullptr;
   std::string revoked_by{};  ///< who filed a Revoke decision; empty: nobody
   std::string revoked_why{};
+  std::string unselected{};      ///< a machine of the grant whose tags no selector fits any more
   bool request_readable = true;  ///< false: there, but not understood; it then ends nothing
   bool policy_readable = true;
   bool account_readable = true;

@@ -74,6 +74,7 @@ inline constexpr const char* unlocking = "Unlocking";
 inline constexpr const char* bypassed = "Bypassed";
 inline constexpr const char* unprotected = "Unprotected";
 inline constexpr const char* target_not_found = "TargetNotFound";
+inline constexpr const char* nothing_selected = "NothingSelected";
 inline constexpr const char* conflict = "Conflict";
 inline constexpr const char* no_conflict = "NoConflict";
 inline constexpr const char* audited = "Audited";

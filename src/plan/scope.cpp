@@ -55,14 +55,37 @@ bool source_allowed(const model::PolicyPort& port, const model::Prefix& source) 
          model::PrefixSet::of(port.allowed_sources).contains(source);
 }
 
-bool names_machine(const model::JitPolicy& policy, std::string_view resource_id) {
+bool may_have_machine(const model::JitPolicy& policy, std::string_view resource_id) {
   const auto id = model::parse_resource_id(resource_id);
-  if (!id) return false;
+  return id && std::ranges::any_of(policy.targets, [&](const model::PolicyTarget& target) {
+           return same(target.resource_group, id->resource_group) &&
+                  (target.name.empty() || same(target.name, id->name));
+         });
+}
+
+bool has_machine(const model::JitPolicy& policy, const model::VirtualMachine& machine) {
   return std::ranges::any_of(policy.targets, [&](const model::PolicyTarget& target) {
-    const bool group_fits =
-        target.resource_group.empty() || same(target.resource_group, id->resource_group);
-    return group_fits && (target.name.empty() || same(target.name, id->name));
+    if (target.name.empty()) return selects(target, machine.id, machine.tags);
+    return same(target.resource_group, machine.resource_group) && same(target.name, machine.name);
   });
+}
+
+bool selects(const model::PolicyTarget& selector, std::string_view resource_id,
+             const model::Tags& tags) {
+  const auto id = model::parse_resource_id(resource_id);
+  if (!selector.name.empty() || !id || !same(selector.resource_group, id->resource_group)) {
+    return false;
+  }
+  return std::ranges::all_of(selector.tags, [&](const auto& wanted) {
+    return std::ranges::any_of(tags, [&](const auto& tag) {
+      return same(tag.first, wanted.first) && tag.second == wanted.second;
+    });
+  });
+}
+
+bool has_selector(const model::JitPolicy& policy) {
+  return std::ranges::any_of(policy.targets,
+                             [](const model::PolicyTarget& target) { return target.name.empty(); });
 }
 
 bool share_port(const model::PolicyPort& a, const model::PolicyPort& b) {

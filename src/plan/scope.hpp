@@ -27,8 +27,19 @@ const model::PolicyPort* find_port(const model::JitPolicy& policy,
 /// Whether every address of `source` is in what the port allows (nothing listed: any).
 bool source_allowed(const model::PolicyPort& port, const model::Prefix& source);
 
-/// Whether the policy names this machine by resource group and name, or by a selector of its group.
-bool names_machine(const model::JitPolicy& policy, std::string_view resource_id);
+/// Whether the policy may have this machine, as far as its id tells: by resource group and name, or
+/// by a selector of its group, whatever the tags.
+bool may_have_machine(const model::JitPolicy& policy, std::string_view resource_id);
+
+/// Whether the policy has this machine: by resource group and name, or by a selector that its tags
+/// fit.
+bool has_machine(const model::JitPolicy& policy, const model::VirtualMachine& machine);
+
+/// Whether the selector picks a machine of this id with these tags.
+bool selects(const model::PolicyTarget& selector, std::string_view resource_id,
+             const model::Tags& tags);
+
+bool has_selector(const model::JitPolicy& policy);
 
 /// Whether two selections have a port and a protocol in common.
 bool share_port(const model::PolicyPort& a, const model::PolicyPort& b);

@@ -25,7 +25,7 @@ def world() -> Iterator[World]:
 
     The operator has a fixed identity, so that one who was killed takes the lease again at once.
     """
-    with World(SEED, controller_manager=True, operator_flags=("--identity=e2e",)) as world:
+    with World(SEED, controller_manager=True, operator_flags=("--identity=e2e", "--inventory-period=3s")) as world:
         world.cluster.apply(HERE / "account.yaml")
         yield world
 

@@ -140,7 +140,7 @@ class Team:
 
     def machine(
         self, rules: list[dict[str, Any]] | None = None, nsg: bool = True, group: str = "web", name: str = "",
-        ipv6: bool = False,
+        ipv6: bool = False, tags: dict[str, str] | None = None,
     ) -> Machine:
         """A new machine with a public address, listening on 22, 443 and 3389, behind an NSG of its own."""
         number = next(_number)
@@ -154,7 +154,7 @@ class Team:
         if nsg:
             self.lab.put_group("net", made.nsg, FOREIGN_RULES if rules is None else rules)
             nic["nsg"] = f"net/{made.nsg}"
-        self.lab.put_machine(group, made.name, {"listens": [22, 443, 3389], "nics": [nic]})
+        self.lab.put_machine(group, made.name, {"listens": [22, 443, 3389], "nics": [nic], "tags": tags or {}})
         self.machines.append(made)
         return made
 

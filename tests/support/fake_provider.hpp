@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ class FakeProvider final : public cloud::Provider {
  public:
   std::map<std::string, model::SecurityGroup> groups;
   std::map<std::string, model::VirtualMachine> machines;
+  std::set<std::string> hidden;    ///< machines that no list shows, by `resource_key`
   std::vector<std::string> calls;  ///< reads and writes
   std::vector<std::string> writes;
   std::map<std::string, Error> fail_once;
@@ -44,6 +46,19 @@ class FakeProvider final : public cloud::Provider {
     if (const auto bad = done("list_groups"); !bad) co_return fail(bad.error());
     std::vector<model::SecurityGroup> all;
     for (const auto& [key, group] : groups) all.push_back(group);
+    co_return all;
+  }
+
+  Task<Result<std::vector<model::ListedMachine>>> list_machines(
+      std::vector<std::string> resource_groups) override {
+    if (const auto bad = done("list_machines"); !bad) co_return fail(bad.error());
+    std::vector<model::ListedMachine> all;
+    for (const auto& [key, machine] : machines) {
+      const bool asked = std::ranges::any_of(resource_groups, [&](const std::string& name) {
+        return model::ascii_lower(name) == model::ascii_lower(machine.resource_group);
+      });
+      if (asked && !hidden.contains(key)) all.push_back({.id = machine.id, .tags = machine.tags});
+    }
     co_return all;
   }
 

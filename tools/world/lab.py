@@ -123,6 +123,19 @@ class Lab:
         """Adds or replaces a machine, in the seed's form."""
         self._ask("PUT", f"/vms/{quote(resource_group)}/{quote(name)}", machine)
 
+    def tag_machine(self, resource_group: str, name: str, tags: dict[str, str]) -> None:
+        """Gives a machine other tags."""
+        self._ask("PUT", f"/vms/{quote(resource_group)}/{quote(name)}/tags", tags)
+
+    def take_machine_away(self, resource_group: str, name: str) -> None:
+        self._ask("DELETE", f"/vms/{quote(resource_group)}/{quote(name)}")
+
+    def denials(self, *denials: dict[str, str]) -> None:
+        """What the operator's identity may not do from now on, and nothing else; lists leave out what it may not read."""
+        self._ask("DELETE", "/denials")
+        for denial in denials:
+            self._ask("POST", "/denials", denial)
+
     def put_rule(self, resource_group: str, nsg: str, rule: str, properties: dict[str, Any]) -> None:
         """Somebody else, a portal user or Terraform, writes a rule."""
         self._ask("PUT", self._rule_path(resource_group, nsg, rule), {"properties": properties})

@@ -153,3 +153,22 @@ TEST_CASE("a proxy's 404 to a removal does not mean gone") {
   CHECK(f.wait(f.provider->remove_rule(group_id(), "a")).error().kind == Kind::unavailable);
   CHECK(f.arm_server.sent.size() == 1);
 }
+
+TEST_CASE("the machines of resource groups are listed with their tags") {
+  World w;
+  const std::string list = machine_id.substr(0, machine_id.rfind('/'));
+  const auto listed = [&](const std::string& tags) {
+    w.has(list, R"({"value":[{"id":")" + machine_id + R"(","name":"x")" + tags + "}]}");
+    const auto id = model::parse_resource_id(machine_id);
+    return w.wait(w.provider->list_machines({id->resource_group}));
+  };
+  const auto machines = listed(R"(,"tags":{"tier":"web","Env":"prod"})");
+  REQUIRE(machines);
+  REQUIRE(machines->size() == 1);
+  CHECK(machines->front().id == machine_id);
+  CHECK(machines->front().tags == model::Tags{{"Env", "prod"}, {"tier", "web"}});
+  CHECK(listed("")->front().tags.empty());
+  CHECK(listed(R"(,"tags":null)")->front().tags.empty());
+  CHECK(listed(R"(,"tags":["tier"])").error().kind == Kind::malformed);
+  CHECK(listed(R"(,"tags":{"tier":7})").error().kind == Kind::malformed);
+}

@@ -73,7 +73,7 @@ struct Scene {
     target.state = plan::TargetState::State::locked;
     target.machine = machine;
     world.policy_views["team-a/prod-ssh"] = {
-        .uid = "policy", .generation = 1, .targets = {target}, .complete = true};
+        .uid = "policy", .generation = 1, .targets = {target}, .listed = true, .complete = true};
     world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
   }
 

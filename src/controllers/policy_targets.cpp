@@ -1,0 +1,300 @@
+#include "controllers/policy_targets.hpp"
+
+#include <algorithm>
+
+#include "model/resource_id.hpp"
+#include "plan/reasons.hpp"
+#include "plan/rule_codec.hpp"
+#include "plan/rule_shape.hpp"
+#include "plan/scope.hpp"
+#include "plan/steady_text.hpp"
+#include "plan/words.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+using State = plan::TargetState::State;
+
+// A machine's way is read again this often, so that a new interface or address is seen.
+constexpr Duration read_for = std::chrono::seconds(30);
+
+model::PrefixSet addresses_of(const model::VirtualMachine& machine) {
+  std::vector<model::Prefix> out;
+  for (const auto& path : machine.paths) out.push_back(path.address);
+  return model::PrefixSet::of(out);
+}
+
+std::string words(const model::PolicyTarget& selector) {
+  std::string text = "selector of resource group \"" + selector.resource_group + "\"";
+  for (const auto& [name, value] : selector.tags) text += ", tag " + name + "=" + value;
+  return text;
+}
+
+class Gathering {
+ public:
+  Gathering(World& world, const model::JitPolicy& policy, const model::CloudAccount& account)
+      : world_(world), policy_(policy), account_(account) {}
+
+  /// The machines to read: what the spec names, and whom a selector may pick.
+  std::vector<std::string> ids() {
+    std::map<std::string, std::string> wanted;
+    for (const auto& target : policy_.targets) {
+      if (target.name.empty() || !may_have(target.resource_group)) continue;
+      const std::string id =
+          model::virtual_machine_id(account_.subscription, target.resource_group, target.name);
+      wanted.emplace(model::resource_key(id), id);
+    }
+    if (plan::has_selector(policy_)) {
+      for (const auto& [key, candidate] : selection_of(world_, policy_).candidates) {
+        if (in_scope(candidate.id)) wanted.emplace(key, candidate.id);
+      }
+    }
+    std::vector<std::string> ids;
+    for (auto& [key, id] : wanted) ids.push_back(std::move(id));
+    return ids;
+  }
+
+  PolicyTargets judge(const std::vector<std::string>& ids, std::vector<Result<Done>> reads) {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      reads_.emplace(model::resource_key(ids[i]), std::move(reads[i]));
+    }
+    std::set<std::string> named;
+    for (const auto& target : policy_.targets) {
+      if (!target.name.empty()) named.insert(judge_named(target));
+    }
+    if (plan::has_selector(policy_)) {
+      judge_candidates(named);
+      judge_selectors();
+    }
+    return std::move(found_);
+  }
+
+ private:
+  bool may_have(const std::string& resource_group) const {
+    return model::allows(account_, policy_.meta.ns, resource_group);
+  }
+
+  bool in_scope(const std::string& id) const {
+    const auto parsed = model::parse_resource_id(id);
+    return parsed && may_have(parsed->resource_group);
+  }
+
+  std::string judge_named(const model::PolicyTarget& wanted) {
+    plan::TargetState target;
+    target.machine.resource_group = wanted.resource_group;
+    target.machine.name = wanted.name;
+    target.machine.id =
+        model::virtual_machine_id(account_.subscription, wanted.resource_group, wanted.name);
+    const std::string key = model::resource_key(target.machine.id);
+    if (!may_have(wanted.resource_group)) {
+      found_.complete = false;  // what leaves the scope stays locked
+      target.state = State::out_of_scope;
+      target.message = out_of_scope(wanted.resource_group);
+    } else {
+      judge_read(target);
+    }
+    found_.list.push_back(std::move(target));
+    return key;
+  }
+
+  void judge_read(plan::TargetState& target) {
+    const std::string key = model::resource_key(target.machine.id);
+    const auto read = reads_.find(key);
+    // Others read, too, and the next machine's answer took its time.
+    const auto known = world_.machines.find(key);
+    const bool is_known = known != world_.machines.end();
+    if (read == reads_.end() || (read->second && (!is_known || !known->second.machine))) {
+      found_.complete = false;
+      target.message = "changed while it was read";
+      found_.error =
+          Error{.kind = Error::Kind::conflict, .message = target.machine.id + " " + target.message};
+    } else if (!read->second) {
+      const Error& error = read->second.error();
+      // Gone for good is known as well as there.
+      found_.complete = found_.complete && is_known && known->second.gone;
+      target.message = error.kind == Error::Kind::not_found
+                           ? "machine \"" + target.machine.resource_group + "/" +
+                                 target.machine.name + "\" does not exist in subscription " +
+                                 account_.subscription
+                           : "cannot be read: " + plan::steady_text(error.message);
+      if (error.kind != Error::Kind::not_found && !found_.error) found_.error = error;
+    } else {
+      target.machine = *known->second.machine;
+      target.state = State::locking;
+    }
+  }
+
+  void judge_candidates(const std::set<std::string>& named) {
+    Selection& selection = selection_of(world_, policy_);
+    for (const auto& target : found_.list) add_candidate(selection, account_, target.machine.id);
+    for (auto it = selection.candidates.begin(); it != selection.candidates.end();) {
+      auto& [key, candidate] = *it;
+      note_addresses(selection, key, candidate);
+      const bool stays = named.contains(key) || judge_candidate(key, candidate);
+      if (!stays) give_up(selection, key, candidate);
+      it = stays ? std::next(it) : selection.candidates.erase(it);
+    }
+  }
+
+  const model::VirtualMachine* freshly_read(const std::string& key) const {
+    const auto read = reads_.find(key);
+    const auto known = world_.machines.find(key);
+    const bool fresh = read != reads_.end() && read->second && known != world_.machines.end();
+    return fresh && known->second.machine ? &*known->second.machine : nullptr;
+  }
+
+  bool is_gone(const std::string& key) const {
+    const auto known = world_.machines.find(key);
+    return known != world_.machines.end() && known->second.gone;
+  }
+
+  static void give_up(Selection& selection, const std::string& key,
+                      const Selection::Candidate& candidate) {
+    auto& let_go = selection.let_go[key];
+    let_go = let_go.unite(candidate.addresses);
+  }
+
+  /// What the machine had when it was last read, and has no longer.
+  void note_addresses(Selection& selection, const std::string& key,
+                      Selection::Candidate& candidate) const {
+    if (const auto* machine = freshly_read(key)) {
+      const auto now = addresses_of(*machine);
+      give_up(selection, key, candidate);
+      selection.let_go[key] = selection.let_go[key].subtract(now);
+      candidate.addresses = now;
+    } else if (is_gone(key)) {
+      give_up(selection, key, candidate);
+    }
+  }
+
+  /// False: it is not the policy's.
+  bool judge_candidate(const std::string& key, const Selection::Candidate& candidate) {
+    if (!in_scope(candidate.id)) {
+      found_.complete = false;
+      return true;  // what leaves the scope stays locked
+    }
+    if (is_gone(key)) return false;
+    if (const auto* machine = freshly_read(key); machine && !plan::has_machine(policy_, *machine)) {
+      return false;
+    }
+    plan::TargetState target;
+    const auto id = model::parse_resource_id(candidate.id);
+    target.machine.id = candidate.id;
+    target.machine.resource_group = id->resource_group;
+    target.machine.name = id->name;
+    judge_read(target);
+    selected_.insert(key);
+    found_.list.push_back(std::move(target));
+    return true;
+  }
+
+  void judge_selectors() {
+    const Selection& selection = selection_of(world_, policy_);
+    found_.listed = selection.listed_for == policy_.meta.generation && selection.recalled;
+    for (const auto& target : policy_.targets) {
+      if (!target.name.empty()) continue;
+      if (!may_have(target.resource_group)) {
+        found_.complete = false;
+        complain(plan::reason::out_of_scope, out_of_scope(target.resource_group));
+      } else if (!found_.listed) {
+        complain(selection.error ? plan::reason::cloud_error : plan::reason::locking,
+                 selection.error
+                     ? "the machines of the " + words(target) +
+                           " cannot be listed: " + selection.error->message
+                     : "the machines of the " + words(target) + " have not been listed yet");
+      } else if (!picks_any(target)) {
+        complain(plan::reason::nothing_selected,
+                 "the " + words(target) + " fits no machine that the account can see");
+      }
+    }
+    found_.complete = found_.complete && found_.listed;
+  }
+
+  bool picks_any(const model::PolicyTarget& selector) const {
+    return std::ranges::any_of(found_.list, [&](const plan::TargetState& target) {
+      return plan::selects(selector, target.machine.id, target.machine.tags) ||
+             (target.state == State::unresolved &&
+              selected_.contains(model::resource_key(target.machine.id)));
+    });
+  }
+
+  void complain(const char* reason, std::string problem) {
+    if (!found_.problem.empty()) return;
+    found_.problem_reason = reason;
+    found_.problem = std::move(problem);
+  }
+
+  std::string out_of_scope(const std::string& resource_group) const {
+    return "CloudAccount \"" + account_.meta.name + "\" does not give resource group \"" +
+           resource_group + "\" to namespace \"" + policy_.meta.ns + "\"";
+  }
+
+  World& world_;
+  const model::JitPolicy& policy_;
+  const model::CloudAccount& account_;
+  std::map<std::string, Result<Done>> reads_;
+  std::set<std::string> selected_;
+  PolicyTargets found_;
+};
+
+}  // namespace
+
+Task<PolicyTargets> gather_targets(World& world, std::shared_ptr<const model::JitPolicy> policy,
+                                   std::shared_ptr<const model::CloudAccount> account) {
+  Gathering gathering(world, *policy, *account);
+  const auto ids = gathering.ids();
+  auto reads = co_await world.refresh_machines(account->meta.name, ids, read_for);
+  co_return gathering.judge(ids, std::move(reads));
+}
+
+Selection& selection_of(World& world, const model::JitPolicy& policy) {
+  Selection& selection = world.selections[policy.meta.key()];
+  if (selection.uid != policy.meta.uid) selection = {.uid = policy.meta.uid};
+  return selection;
+}
+
+bool add_candidate(Selection& selection, const model::CloudAccount& account, std::string_view id) {
+  const auto parsed = model::parse_resource_id(id);
+  if (!parsed ||
+      model::ascii_lower(parsed->subscription) != model::ascii_lower(account.subscription)) {
+    return false;
+  }
+  std::string machine =
+      model::virtual_machine_id(account.subscription, parsed->resource_group, parsed->name);
+  const std::string key = model::resource_key(machine);
+  if (model::resource_key(id) != key) return false;  // something else than a machine
+  return selection.candidates.try_emplace(key, Selection::Candidate{.id = std::move(machine)})
+      .second;
+}
+
+Held held_addresses(const World& world, const model::JitPolicy& policy, const std::string& owner,
+                    const std::string& group_key) {
+  const auto view = world.groups.find(group_key);
+  const auto selection = world.selections.find(policy.meta.key());
+  if (!plan::has_selector(policy) || view == world.groups.end() || !view->second.group ||
+      selection == world.selections.end()) {
+    return {};
+  }
+  model::PrefixSet locked;
+  model::PrefixSet excepted;
+  for (const auto& rule : view->second.group->rules) {
+    const auto mark = plan::read_mark(rule, world.instance);
+    const auto* own = std::get_if<plan::OwnMark>(&mark);
+    if (own == nullptr || own->owner != owner || plan::is_inert(rule) ||
+        !plan::only_addresses(rule.destination)) {
+      continue;
+    }
+    auto& held = own->kind == plan::RuleKind::lock ? locked : excepted;
+    held = held.unite(model::PrefixSet::of(rule.destination.prefixes));
+  }
+  for (const auto& [key, candidate] : selection->second.candidates) {
+    locked = locked.subtract(candidate.addresses);
+  }
+  for (const auto& [key, addresses] : selection->second.let_go) {
+    locked = locked.subtract(addresses);
+  }
+  return {.excepted = locked.intersect(excepted).cover(),
+          .locked = locked.subtract(excepted).cover()};
+}
+
+}  // namespace portcullis::controllers
