@@ -4,8 +4,10 @@
 
 #include "api/decode.hpp"
 #include "base/log.hpp"
+#include "controllers/authorization.hpp"
 #include "controllers/evidence.hpp"
 #include "controllers/grants.hpp"
+#include "controllers/request_report.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
 #include "controllers/target_judge.hpp"
@@ -25,7 +27,11 @@ constexpr Duration look_unread_again = std::chrono::seconds(5);
 
 RequestReconciler::RequestReconciler(World& world, kube::Client& client, kube::EventSender& events,
                                      MayDecide may_decide)
-    : world_(world), client_(client), events_(events), may_decide_(std::move(may_decide)) {}
+    : world_(world),
+      client_(client),
+      events_(events),
+      may_decide_(std::move(may_decide)),
+      follower_(world, client, events) {}
 
 Task<Result<runtime::Next>> RequestReconciler::reconcile(std::string key) {
   const Request request = world_.stores.requests.find(key);
@@ -58,7 +64,7 @@ Task<Result<runtime::Next>> RequestReconciler::reconcile(std::string key) {
   }
   const Verdict verdict = find_verdict(*request);
   if (verdict) sent_.erase(request->meta.uid);
-  if (verdict) co_return co_await follow(request, verdict);
+  if (verdict) co_return co_await follower_.follow(request, verdict);
   co_return co_await decide(request);
 }
 
@@ -147,7 +153,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
     // Counted before the authorizer is asked: of two requests that race, the second sees the first.
     sent_[request->meta.uid] =
         make_verdict(*request, decision, policy.get(), world_.operator_name, world_.clock.now());
-    auto asked = co_await ask_authorizer(request, decision);
+    auto asked = co_await ask_authorizer(client_, request, decision);
     if (!asked || asked->kind != plan::Decision::Kind::grant) sent_.erase(request->meta.uid);
     if (!asked) co_return fail(asked.error());
     decision = std::move(*asked);
@@ -212,32 +218,6 @@ std::optional<plan::Decision> RequestReconciler::judge_guard(
   return std::nullopt;
 }
 
-Task<Result<plan::Decision>> RequestReconciler::ask_authorizer(Request request,
-                                                               plan::Decision decision) {
-  const kube::UserInfo user{.username = request->requester.username,
-                            .uid = request->requester.uid,
-                            .groups = request->requester.groups,
-                            .extra = request->requester.extra};
-  const kube::AccessAttributes attributes{.group = api::group,
-                                          .resource = policies.plural,
-                                          .ns = request->meta.ns,
-                                          .name = request->policy,
-                                          .verb = "request"};
-  const auto may = co_await client_.may(user, attributes);
-  if (!may) {
-    co_return plan::Decision{.kind = plan::Decision::Kind::wait,
-                             .reason = plan::reason::authorization_unknown,
-                             .message = "the authorizer did not answer: " + may.error().message};
-  }
-  if (*may) co_return decision;
-  co_return plan::Decision{
-      .kind = plan::Decision::Kind::refuse,
-      .reason = plan::reason::not_authorized,
-      .message = "user \"" + user.username + "\" may not request JitPolicy \"" + request->policy +
-                 "\" (verb \"request\" on jitpolicies.portcullis.dev in namespace \"" +
-                 request->meta.ns + "\")"};
-}
-
 Task<Result<Done>> RequestReconciler::record(Request request, plan::Decision decision) {
   const auto policy = world_.stores.policies.find(request->meta.ns + "/" + request->policy);
   const auto verdict =
@@ -262,121 +242,10 @@ Task<Result<bool>> RequestReconciler::has_verdict(Request request) {
   co_return fail(found.error());
 }
 
-Task<Result<runtime::Next>> RequestReconciler::follow(Request request, Verdict verdict) {
-  const TimePoint now = world_.clock.now();
-  std::optional<model::AccessVerdict::End> end;
-  std::optional<TimePoint> ended_at;
-  if (verdict->granted) {
-    end = world_.early_end(*verdict);
-    // What its time has ended already is not ended early by what happens later.
-    if (end && end->at >= plan::ends_at(*verdict)) end.reset();
-    if (!end && now < plan::ends_at(*verdict)) end = ends_by_finding(world_, *verdict);
-    if (!end && verdict->start_at && now >= plan::starts_at(*verdict) &&
-        now < plan::ends_at(*verdict) && !world_.cleared.contains(verdict->meta.uid)) {
-      const auto asked = co_await ask_authorizer(
-          request, {.kind = plan::Decision::Kind::grant, .reason = {}, .message = {}});
-      if (!asked) co_return fail(asked.error());
-      if (asked->kind == plan::Decision::Kind::refuse) {
-        end = model::AccessVerdict::End{.at = now,
-                                        .reason = asked->reason,
-                                        .by = world_.operator_name,
-                                        .message = asked->message};
-      } else if (asked->kind == plan::Decision::Kind::grant) {
-        world_.cleared.insert(verdict->meta.uid);
-      }
-    }
-    if (end) {
-      world_.remember_end(*verdict, *end);  // whether or not it can be written
-      ended_at = end->at;
-    }
-    if (now >= plan::ends_at(*verdict)) {
-      ended_at = std::min(ended_at.value_or(plan::ends_at(*verdict)), plan::ends_at(*verdict));
-    }
-    const bool over = verdict->ended || now >= plan::ends_at(*verdict);
-    if (over && plan::is_final(request->status.state) && !request->meta.deleting &&
-        !world_.proven_closed.contains(verdict->meta.uid)) {
-      // Said to be closed before this process began. To read the ways of all that was ever granted
-      // would cost a start thousands of calls; what is left of it every group's plan closes anyhow.
-      // Only where more than words depends on it, the finalizer, it is proven anew.
-      co_return runtime::Next{};
-    }
-    co_await read_ways(world_, verdict, ended_at);
-    wake_groups_of(world_, *verdict, ended_at);
-  }
-
-  auto evidence = verdict->granted ? gather_evidence(world_, *verdict, ended_at) : plan::Evidence{};
-  evidence.never_stood =
-      world_.began <= plan::starts_at(*verdict) && !world_.stood.contains(verdict->meta.uid);
-  // What was proven once is not taken back only because a new process has not looked yet.
-  if (ended_at && evidence.closed) world_.proven_closed.insert(verdict->meta.uid);
-  const bool final_before = ended_at && plan::is_final(request->status.state);
-  // The rules of an open grant are named with it: so it is open when its groups' plans know it.
-  const bool open = verdict->granted && !ended_at &&
-                    (evidence.open || request->status.state == plan::state::active);
-  if ((final_before && !evidence.closed && !evidence.judged) ||
-      (open && !is_planned(world_, *verdict))) {
-    co_return runtime::Next{.at = now + std::chrono::seconds(5)};
-  }
-  model::AccessRequest known = *request;
-  const auto opened = world_.opened.find(verdict->meta.uid);
-  // The status that said when it opened may not have been written.
-  if (!known.status.opened_at && opened != world_.opened.end()) {
-    known.status.opened_at = opened->second;
-  }
-  const auto status =
-      plan::describe_request(known, verdict.get(), end, {}, evidence, world_.clock.now());
-  if (status.opened_at) world_.opened.emplace(verdict->meta.uid, *status.opened_at);
-  if (end && !verdict->ended) {
-    const auto written = co_await end_early(world_, client_, verdict, *end);
-    if (!written) co_return fail(written.error());
-  }
-  const auto reported = co_await report(request, status);
-  if (!reported) co_return fail(reported.error());
-
-  const bool final = plan::is_final(status.state);
-  if (final && request->meta.deleting && request->meta.has_finalizer(model::finalizer)) {
-    const auto removed = co_await remove_finalizer(client_, requests, request->meta);
-    if (!removed) co_return fail(removed.error());
-  }
-  if (final) {
-    world_.touched.erase(verdict->meta.uid);
-    world_.cleared.erase(verdict->meta.uid);
-    world_.opened.erase(verdict->meta.uid);
-    co_return runtime::Next{};
-  }
-  TimePoint next = now + read_ways_every;
-  if (now < plan::starts_at(*verdict)) next = std::min(next, plan::starts_at(*verdict));
-  if (now < plan::ends_at(*verdict)) next = std::min(next, plan::ends_at(*verdict));
-  if (ended_at || world_.awaits_clearance(*verdict)) next = now + std::chrono::seconds(5);
-  const bool closes = ended_at || next == plan::ends_at(*verdict);
-  using Urgency = runtime::Workqueue::Urgency;
-  co_return runtime::Next{.at = next, .urgency = closes ? Urgency::closing : Urgency::normal};
-}
-
 Task<Result<Done>> RequestReconciler::report_waiting(Request request, plan::Decision why) {
-  co_return co_await report(request, plan::describe_request(*request, nullptr, std::nullopt, why,
-                                                            {}, world_.clock.now()));
-}
-
-Task<Result<Done>> RequestReconciler::report(Request request, model::RequestStatus status) {
-  const auto json = api::to_json(status, request->meta, request->status, world_.clock.now());
-  const auto written =
-      co_await write_status(world_, client_, requests, request->meta, request->status, json);
-  if (!written) co_return fail(written.error());
-  const std::string before = request->status.state.empty() ? "New" : request->status.state;
-  if (*written && before != status.state) {
-    const auto ready = std::ranges::find(status.conditions, "Ready", &model::Condition::type);
-    announce(events_, {.resource = requests,
-                       .meta = request->meta,
-                       .from = before,
-                       .to = status.state,
-                       .reason = ready == status.conditions.end() ? status.state : ready->reason,
-                       .message = status.message,
-                       .who = request->requester.username,
-                       .warning = status.state == plan::state::denied ||
-                                  status.state == plan::state::failed});
-  }
-  co_return Done{};
+  co_return co_await report_request(
+      world_, client_, events_, request,
+      plan::describe_request(*request, nullptr, std::nullopt, why, {}, world_.clock.now()));
 }
 
 }  // namespace portcullis::controllers

@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "controllers/grant_follower.hpp"
 #include "controllers/world.hpp"
 #include "kube/client.hpp"
 #include "kube/events.hpp"
@@ -12,8 +13,8 @@
 
 namespace portcullis::controllers {
 
-/// Decides requests, records the decision as a verdict, ends grants early where what they stand on
-/// changed, and reports. Writes nothing to the cloud: it marks groups.
+/// Decides requests and records the decision as a verdict; what was decided, the follower follows.
+/// Writes nothing to the cloud.
 class RequestReconciler final : public runtime::Reconciler {
  public:
   /// Whether decisions may be made now (we are the leader and the guards hold).
@@ -33,11 +34,8 @@ class RequestReconciler final : public runtime::Reconciler {
   Task<Result<runtime::Next>> decide(Request request);
   std::optional<std::string> problem_of_verdict(const model::AccessRequest& request) const;
   std::optional<plan::Decision> judge_guard(const model::AccessRequest& request) const;
-  Task<Result<plan::Decision>> ask_authorizer(Request request, plan::Decision decision);
   Task<Result<Done>> record(Request request, plan::Decision decision);
-  Task<Result<runtime::Next>> follow(Request request, Verdict verdict);
   Task<Result<Done>> report_waiting(Request request, plan::Decision why);
-  Task<Result<Done>> report(Request request, model::RequestStatus status);
   Task<Result<bool>> has_verdict(Request request);
   Verdict find_verdict(const model::AccessRequest& request) const;
 
@@ -45,6 +43,7 @@ class RequestReconciler final : public runtime::Reconciler {
   kube::Client& client_;
   kube::EventSender& events_;
   MayDecide may_decide_;
+  GrantFollower follower_;
   /// Grants that were sent but that the store does not show yet, by request uid: they count for
   /// limits.
   std::map<std::string, model::AccessVerdict> sent_;

@@ -97,6 +97,7 @@ OPERATOR_MAY = [
         for verb in ("get", "update", "patch")
     ),
     *((verb, "accessverdicts", "", "any") for verb in WRITES),
+    ("delete", "accessrequests", "", "any"),  # when their time as a record is over
     ("create", "accessrequests", "", "portcullis-system"),
     # for one policy, which does not exist: to prove that requesters are stamped
     ("request", "jitpolicies", "", "portcullis-system"),
@@ -123,8 +124,6 @@ OPERATOR_MAY_NOT = [
     ("request", "jitpolicies", "portcullis.dev", "portcullis-system", "prod-ssh"),
     ("request", "jitpolicies", "portcullis.dev", "any", "portcullis-guard-probe"),
     ("create", "accessrequests", "portcullis.dev", "any", ""),
-    ("delete", "accessrequests", "portcullis.dev", "any", "ssh"),
-    ("delete", "accessrequests", "portcullis.dev", "portcullis-system", "ssh"),
     ("create", "accessdecisions", "portcullis.dev", "any", ""),
     ("create", "accessdecisions", "portcullis.dev", "portcullis-system", ""),
     ("update", "accessdecisions", "portcullis.dev", "any", ""),

@@ -1,0 +1,144 @@
+#include "controllers/grant_follower.hpp"
+
+#include <algorithm>
+
+#include "controllers/evidence.hpp"
+#include "controllers/request_report.hpp"
+#include "controllers/resources.hpp"
+#include "controllers/retention.hpp"
+#include "controllers/status_writer.hpp"
+#include "plan/request_status.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+constexpr Duration look_soon = std::chrono::seconds(5);
+// One that a GitOps tool tracks stays; the mark may go one day.
+constexpr Duration look_for_marks_again = std::chrono::hours(6);
+
+}  // namespace
+
+GrantFollower::GrantFollower(World& world, kube::Client& client, kube::EventSender& events)
+    : world_(world), client_(client), events_(events) {}
+
+/// Why it ended or ends before its time, or nothing.
+Task<Result<GrantFollower::End>> GrantFollower::find_end(RequestPointer request,
+                                                         VerdictPointer verdict) {
+  const TimePoint now = world_.clock.now();
+  End end = world_.early_end(*verdict);
+  // What its time has ended already is not ended early by what happens later.
+  if (end && end->at >= plan::ends_at(*verdict)) end.reset();
+  if (!end && now < plan::ends_at(*verdict)) end = ends_by_finding(world_, *verdict);
+  if (!end && verdict->start_at && now >= plan::starts_at(*verdict) &&
+      now < plan::ends_at(*verdict) && !world_.cleared.contains(verdict->meta.uid)) {
+    auto cleared = co_await clear_start(request, verdict);
+    if (!cleared) co_return fail(cleared.error());
+    end = std::move(*cleared);
+  }
+  if (end) world_.remember_end(*verdict, *end);  // whether or not it can be written
+  co_return end;
+}
+
+/// The time of a scheduled grant has come: its requester is asked about once more.
+Task<Result<GrantFollower::End>> GrantFollower::clear_start(RequestPointer request,
+                                                            VerdictPointer verdict) {
+  const auto asked = co_await ask_authorizer(
+      client_, request, {.kind = plan::Decision::Kind::grant, .reason = {}, .message = {}});
+  if (!asked) co_return fail(asked.error());
+  if (asked->kind == plan::Decision::Kind::refuse) {
+    co_return End({.at = world_.clock.now(),
+                   .reason = asked->reason,
+                   .by = world_.operator_name,
+                   .message = asked->message});
+  }
+  if (asked->kind == plan::Decision::Kind::grant) world_.cleared.insert(verdict->meta.uid);
+  co_return std::nullopt;
+}
+
+Task<Result<runtime::Next>> GrantFollower::follow(RequestPointer request, VerdictPointer verdict) {
+  const TimePoint now = world_.clock.now();
+  End end;
+  std::optional<TimePoint> ended_at;
+  if (verdict->granted) {
+    auto found = co_await find_end(request, verdict);
+    if (!found) co_return fail(found.error());
+    end = std::move(*found);
+    if (end) ended_at = end->at;
+    if (now >= plan::ends_at(*verdict)) {
+      ended_at = std::min(ended_at.value_or(plan::ends_at(*verdict)), plan::ends_at(*verdict));
+    }
+    const bool over = verdict->ended || now >= plan::ends_at(*verdict);
+    if (over && plan::is_final(request->status.state) && !request->meta.deleting &&
+        !world_.proven_closed.contains(verdict->meta.uid)) {
+      // Said to be closed before this process began. To read the ways of all that was ever granted
+      // would cost a start thousands of calls; what is left of it every group's plan closes anyhow.
+      // Only where more than words depends on it, the finalizer, it is proven anew.
+      co_return co_await keep(request, verdict, end);
+    }
+    co_await read_ways(world_, verdict, ended_at);
+    wake_groups_of(world_, *verdict, ended_at);
+  }
+
+  auto evidence = verdict->granted ? gather_evidence(world_, *verdict, ended_at) : plan::Evidence{};
+  evidence.never_stood =
+      world_.began <= plan::starts_at(*verdict) && !world_.stood.contains(verdict->meta.uid);
+  // What was proven once is not taken back only because a new process has not looked yet.
+  if (ended_at && evidence.closed) world_.proven_closed.insert(verdict->meta.uid);
+  const bool final_before = ended_at && plan::is_final(request->status.state);
+  // The rules of an open grant are named with it: so it is open when its groups' plans know it.
+  const bool open = verdict->granted && !ended_at &&
+                    (evidence.open || request->status.state == plan::state::active);
+  if ((final_before && !evidence.closed && !evidence.judged) ||
+      (open && !is_planned(world_, *verdict))) {
+    co_return runtime::Next{.at = now + look_soon};
+  }
+  model::AccessRequest known = *request;
+  const auto opened = world_.opened.find(verdict->meta.uid);
+  // The status that said when it opened may not have been written.
+  if (!known.status.opened_at && opened != world_.opened.end()) {
+    known.status.opened_at = opened->second;
+  }
+  const auto status =
+      plan::describe_request(known, verdict.get(), end, {}, evidence, world_.clock.now());
+  if (status.opened_at) world_.opened.emplace(verdict->meta.uid, *status.opened_at);
+  if (end && !verdict->ended) {
+    const auto written = co_await end_early(world_, client_, verdict, *end);
+    if (!written) co_return fail(written.error());
+  }
+  const auto reported = co_await report_request(world_, client_, events_, request, status);
+  if (!reported) co_return fail(reported.error());
+  if (!plan::is_final(status.state)) co_return next_look(*verdict, ended_at.has_value());
+
+  if (request->meta.deleting && request->meta.has_finalizer(model::finalizer)) {
+    const auto removed = co_await remove_finalizer(client_, requests, request->meta);
+    if (!removed) co_return fail(removed.error());
+  }
+  world_.touched.erase(verdict->meta.uid);
+  world_.cleared.erase(verdict->meta.uid);
+  world_.opened.erase(verdict->meta.uid);
+  co_return co_await keep(request, verdict, end);
+}
+
+/// What is final stays as the record for its time, and then goes.
+Task<Result<runtime::Next>> GrantFollower::keep(RequestPointer request, VerdictPointer verdict,
+                                                End end) {
+  if (request->meta.deleting) co_return runtime::Next{};
+  const TimePoint until = kept_until(*verdict, end);
+  if (world_.clock.now() < until) co_return runtime::Next{.at = until};
+  const auto retired = co_await retire(client_, request->meta);
+  if (!retired) co_return fail(retired.error());
+  co_return runtime::Next{.at = world_.clock.now() + look_for_marks_again};
+}
+
+runtime::Next GrantFollower::next_look(const model::AccessVerdict& verdict, bool over) const {
+  const TimePoint now = world_.clock.now();
+  TimePoint next = now + read_ways_every;
+  if (now < plan::starts_at(verdict)) next = std::min(next, plan::starts_at(verdict));
+  if (now < plan::ends_at(verdict)) next = std::min(next, plan::ends_at(verdict));
+  if (over || world_.awaits_clearance(verdict)) next = now + look_soon;
+  const bool closes = over || next == plan::ends_at(verdict);
+  using Urgency = runtime::Workqueue::Urgency;
+  return {.at = next, .urgency = closes ? Urgency::closing : Urgency::normal};
+}
+
+}  // namespace portcullis::controllers
