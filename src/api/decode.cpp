@@ -59,6 +59,9 @@ model::SeenStatus read_status(const Reader& object) {
       seen.changes.push_back({.type = condition.text("type"),
                               .status = read_truth(condition),
                               .changed = condition.time("lastTransitionTime")});
+      if (condition.text("type") != "Drifted" || read_truth(condition) != model::Truth::yes) return;
+      seen.drift = {.reason = condition.text("reason"),
+                    .message = condition.text_or("message", "")};
     });
   } catch (const BadField&) {
     // Kept as far as it could be read; the hash differs from any we write, so it is written anew.

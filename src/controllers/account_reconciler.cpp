@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controllers/orphans.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
 #include "model/resource_id.hpp"
@@ -156,6 +157,7 @@ Task<Result<Done>> AccountReconciler::report(Pointer account, bool ready, std::s
                                      : model::Truth::unknown,
        .reason = proven ? plan::reason::guarded : plan::reason::guard_lost,
        .message = proven ? "a request under a forged name is refused" : world_.guard.problem});
+  status.conditions.push_back(describe_orphans(world_, *account));
   const auto json = api::to_json(status, account->meta, account->status, world_.clock.now());
   const auto before =
       std::ranges::find(account->status.changes, "Ready", &model::SeenStatus::Change::type);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/drifts.hpp"
 #include "controllers/evidence_rules.hpp"
 #include "controllers/group_attempts.hpp"
 #include "model/resource_id.hpp"
@@ -113,6 +114,11 @@ bool prove_way(const World& world, const model::AccessVerdict& verdict,
     if (proof.open()) continue;
     for (const auto& filter : path) {
       if (explain_group(world, verdict, filter.id, evidence)) return false;
+    }
+    if (is_left_drifted(world, verdict)) {
+      evidence.reason = plan::reason::drifted;
+      evidence.message = drift_of(world, verdict)->message + "; it is left so (onDrift: Report)";
+      return false;
     }
     const bool shadowed = proof.verdict == plan::OpenProof::Verdict::shadowed;
     evidence.reason = shadowed ? plan::reason::shadowed : plan::reason::unproven;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/drifts.hpp"
 #include "controllers/evidence.hpp"
 #include "controllers/request_report.hpp"
 #include "controllers/resources.hpp"
@@ -80,6 +81,7 @@ Task<Result<runtime::Next>> GrantFollower::follow(RequestPointer request, Verdic
   }
 
   auto evidence = verdict->granted ? gather_evidence(world_, *verdict, ended_at) : plan::Evidence{};
+  evidence.drift = drift_of(world_, *verdict);
   evidence.never_stood =
       world_.began <= plan::starts_at(*verdict) && !world_.stood.contains(verdict->meta.uid);
   // What was proven once is not taken back only because a new process has not looked yet.

@@ -4,8 +4,10 @@
 
 #include "api/decode.hpp"
 #include "base/log.hpp"
+#include "controllers/drifts.hpp"
 #include "controllers/group_attempts.hpp"
 #include "controllers/group_wants.hpp"
+#include "controllers/orphans.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
@@ -140,14 +142,9 @@ void GroupReconciler::replan(const std::string& key) {
   const auto* account = world_.account_of(view.id);
   const auto id = model::parse_resource_id(view.id);
   if (account == nullptr || !id || !view.group) return;
-  const auto desired = gather_wants(world_, *account, key, may_write_());
-  view.considered.clear();
-  for (const auto& open : desired.opens) {
-    const bool open_now = !open.ended && open.starts_at <= world_.clock.now();
-    if (open_now) view.considered.insert(open.grant);
-  }
-  view.known_over = grants_over(world_);
-  view.plan = plan::plan_rules(desired, *view.group, world_.clock.now());
+  plan_wants(view, *account, key);
+  if (note_drift(world_, view)) plan_wants(view, *account, key);
+  leave_drifted(world_, view.plan);
   // Outside its scope the account may look, and close what is its own, but never add.
   if (!model::may_write(*account, id->resource_group)) {
     std::erase_if(view.plan.changes, [](const plan::Change& change) {
@@ -156,7 +153,20 @@ void GroupReconciler::replan(const std::string& key) {
     });
   }
   settle_attempts(view, world_.clock.now());
+  tell_orphans(world_, view, *account);
   remember_touched(key);
+}
+
+void GroupReconciler::plan_wants(GroupView& view, const model::CloudAccount& account,
+                                 const std::string& key) {
+  const auto desired = gather_wants(world_, account, key, may_write_());
+  view.considered.clear();
+  for (const auto& open : desired.opens) {
+    const bool open_now = !open.ended && open.starts_at <= world_.clock.now();
+    if (open_now) view.considered.insert(open.grant);
+  }
+  view.known_over = grants_over(world_);
+  view.plan = plan::plan_rules(desired, *view.group, world_.clock.now());
 }
 
 void GroupReconciler::remember_touched(const std::string& key) {
@@ -201,6 +211,7 @@ Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::st
       reach = Reach::openings;
       continue;
     }
+    forget_standing(world_.groups[key], change.rule.name);
     const auto done = co_await apply(provider, id, change);
     wrote = true;
     log_write(id, change, done);

@@ -33,6 +33,7 @@ class GroupReconciler final : public runtime::Reconciler {
   bool is_past_its_end(const plan::Change& change) const;
   Task<Result<bool>> grants_still_stand(std::vector<std::string> grants);
   void replan(const std::string& key);
+  void plan_wants(GroupView& view, const model::CloudAccount& account, const std::string& key);
   void remember_touched(const std::string& key);
 
   World& world_;

@@ -82,6 +82,7 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
 
   const auto read = co_await read_targets(policy);
   PolicyView& view = world_.policy_views[policy->meta.key()];
+  const Duration wait = view.missing ? missing_believed_after : read_again;
   for (auto& target : view.targets) {
     if (target.state == plan::TargetState::State::unresolved ||
         target.state == plan::TargetState::State::out_of_scope) {
@@ -109,11 +110,25 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
       world_.request_queue.add(name);
     }
   }
-  if (is_being_read(*policy)) co_return runtime::Next{.at = world_.clock.now() + read_again};
+  tell_drift(*policy);
+  if (is_being_read(*policy)) co_return runtime::Next{.at = world_.clock.now() + wait};
   const auto reported = co_await report(policy, plan::describe_policy(*policy, findings));
   if (!reported) co_return fail(reported.error());
   if (!read) co_return fail(read.error());
-  co_return runtime::Next{.at = world_.clock.now() + read_again};
+  co_return runtime::Next{.at = world_.clock.now() + wait};
+}
+
+/// What others did to its locks and exceptions, once each time.
+void PolicyReconciler::tell_drift(const model::JitPolicy& policy) {
+  const auto note = world_.policy_drifts.extract(policy.meta.key());
+  if (!note) return;
+  announce(events_, {.resource = policies,
+                     .meta = policy.meta,
+                     .from = "AsWritten",
+                     .to = "Drifted",
+                     .reason = note.mapped().reason,
+                     .message = note.mapped().message,
+                     .warning = true});
 }
 
 /// Whether a group of a policy that was judged before has not been read since the start, or is
@@ -164,6 +179,8 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
       if (changed) groups.insert(id);
     }
   }
+  view.missing = found.missing;
+  if (found.released) mark_locking_groups(*policy);
   for (const auto& id : groups) {
     const auto known = world_.groups.find(model::resource_key(id));
     if (changed || known == world_.groups.end() || !known->second.passed) {
@@ -172,6 +189,20 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
   }
   if (found.error) co_return fail(*found.error);
   co_return Done{};
+}
+
+/// Those that hold a lock of the policy, wherever its machines are now.
+void PolicyReconciler::mark_locking_groups(const model::JitPolicy& policy) {
+  const std::string owner = plan::owner_of(policy.account, policy.meta.ns, policy.meta.name);
+  for (const auto& [key, group] : world_.groups) {
+    if (!group.group) continue;
+    const bool locks = std::ranges::any_of(group.group->rules, [&](const auto& rule) {
+      const auto mark = plan::read_mark(rule, world_.instance);
+      const auto* own = std::get_if<plan::OwnMark>(&mark);
+      return own != nullptr && own->owner == owner;
+    });
+    if (locks) world_.mark_group(group.id, runtime::Workqueue::Urgency::normal);
+  }
 }
 
 /// Whom the selectors picked before the start, or the policy had before its spec changed: they are

@@ -27,6 +27,8 @@ class PolicyReconciler final : public runtime::Reconciler {
   Task<Result<Done>> recall(Pointer policy, std::shared_ptr<const model::CloudAccount> account);
   bool stands_before(const std::vector<plan::TargetState>& targets,
                      const std::string& group_key) const;
+  void mark_locking_groups(const model::JitPolicy& policy);
+  void tell_drift(const model::JitPolicy& policy);
   bool is_being_read(const model::JitPolicy& policy) const;
   Task<Result<Done>> report(Pointer policy, model::PolicyStatus status);
   Task<void> look_for_grants(Pointer policy);

@@ -63,7 +63,9 @@ class Gathering {
       if (!target.name.empty()) named.insert(judge_named(target));
     }
     if (plan::has_selector(policy_)) {
+      const auto before = let_go();
       judge_candidates(named);
+      found_.released = let_go() != before;
       judge_selectors();
     }
     return std::move(found_);
@@ -110,6 +112,8 @@ class Gathering {
           Error{.kind = Error::Kind::conflict, .message = target.machine.id + " " + target.message};
     } else if (!read->second) {
       const Error& error = read->second.error();
+      found_.missing = found_.missing ||
+                       (error.kind == Error::Kind::not_found && !(is_known && known->second.gone));
       // Gone for good is known as well as there.
       found_.complete = found_.complete && is_known && known->second.gone;
       target.message = error.kind == Error::Kind::not_found
@@ -152,6 +156,12 @@ class Gathering {
                       const Selection::Candidate& candidate) {
     auto& let_go = selection.let_go[key];
     let_go = let_go.unite(candidate.addresses);
+  }
+
+  std::map<std::string, model::PrefixSet> let_go() const {
+    const auto selection = world_.selections.find(policy_.meta.key());
+    return selection == world_.selections.end() ? std::map<std::string, model::PrefixSet>{}
+                                                : selection->second.let_go;
   }
 
   /// What the machine had when it was last read, and has no longer.

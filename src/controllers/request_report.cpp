@@ -14,6 +14,18 @@ Task<Result<Done>> report_request(World& world, kube::Client& client, kube::Even
   const auto written =
       co_await write_status(world, client, requests, request->meta, request->status, json);
   if (!written) co_return fail(written.error());
+  const auto drifted = std::ranges::find(status.conditions, "Drifted", &model::Condition::type);
+  if (*written && !request->status.drift && drifted != status.conditions.end() &&
+      drifted->status == model::Truth::yes) {
+    announce(events, {.resource = requests,
+                      .meta = request->meta,
+                      .from = "AsWritten",
+                      .to = "Drifted",
+                      .reason = drifted->reason,
+                      .message = drifted->message,
+                      .who = request->requester.username,
+                      .warning = true});
+  }
   const std::string before = request->status.state.empty() ? "New" : request->status.state;
   if (*written && before != status.state) {
     const auto ready = std::ranges::find(status.conditions, "Ready", &model::Condition::type);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/drifts.hpp"
 #include "controllers/group_attempts.hpp"
 #include "controllers/group_wants.hpp"
 #include "model/resource_id.hpp"
@@ -70,6 +71,7 @@ void worsen(plan::TargetState& target, State state, std::string message) {
       case State::out_of_scope:
         return 2;
       case State::locking:
+      case State::contended:
         return 1;
       default:
         return 0;
@@ -135,7 +137,17 @@ void judge_port(const World& world, const model::CloudAccount& account,
   if (const auto refused = refused_of(world, policy, path)) {
     return worsen(target, State::locking, *refused);
   }
-  if (proof.closed() && all_fresh) return;
+  if (proof.closed() && all_fresh) {
+    for (const plan::Filter& filter : path) {
+      const auto& view = world.groups.at(model::resource_key(filter.id));
+      if (!is_contended(view, world.clock.now())) continue;
+      worsen(target, State::contended,
+             "somebody keeps changing our rules in NSG \"" + model::short_name(filter.id) +
+                 "\": " + std::to_string(view.drifts.size()) +
+                 " times lately; find out who (the cloud's activity log) and stop them");
+    }
+    return;
+  }
   if (!writable) {
     return worsen(target, State::out_of_scope,
                   "NSG \"" + model::short_name(path.front().id) +

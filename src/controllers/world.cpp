@@ -87,6 +87,7 @@ void World::watch_verdict(const std::string& key, const model::AccessVerdict* be
   stood.erase(before->meta.uid);
   proven_closed.erase(before->meta.uid);
   opened.erase(before->meta.uid);
+  drifted.erase(before->meta.uid);
 }
 
 std::optional<model::AccessVerdict::End> World::early_end(

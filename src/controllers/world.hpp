@@ -14,6 +14,7 @@
 #include "model/account.hpp"
 #include "model/policy.hpp"
 #include "model/request.hpp"
+#include "plan/drift.hpp"
 #include "plan/evaluator.hpp"
 #include "plan/lifecycle.hpp"
 #include "plan/rule_plan.hpp"
@@ -75,10 +76,13 @@ struct GroupView {
   std::optional<TimePoint> missing_since{};   ///< first 404 of a reading, in a row
   std::optional<Error> error{};               ///< of the last pass, if the whole of it failed
   std::map<std::string, Attempt> attempts{};  ///< by rule name; see `group_attempts.hpp`
-  bool dirty = false;             ///< what is wanted of it may have changed since the reading
-  bool listed_with_ours = false;  ///< a list showed rules named like ours in it
-  bool gone = false;              ///< 404, seen twice
-  bool passed = false;            ///< a whole pass has been made since the start
+  plan::Standing standing{};                  ///< of our rules, as last read; see `drifts.hpp`
+  std::string orphans{};            ///< rules that nobody owns or understands, as last told
+  std::vector<TimePoint> drifts{};  ///< when others changed rules of ours, lately
+  bool dirty = false;               ///< what is wanted of it may have changed since the reading
+  bool listed_with_ours = false;    ///< a list showed rules named like ours in it
+  bool gone = false;                ///< 404, seen twice
+  bool passed = false;              ///< a whole pass has been made since the start
 };
 
 /// An end before its time, as this process saw it or brought it about.
@@ -112,6 +116,7 @@ struct PolicyView {
   std::vector<plan::TargetState> targets{};
   bool listed = false;           ///< what its selectors pick was listed under this generation
   bool complete = false;         ///< besides, every target was read freshly, without an error
+  bool missing = false;          ///< a machine was 404, which is not believed yet
   std::string problem_reason{};  ///< about the policy as a whole; empty: none
   std::string problem{};
   bool leaving = false;  ///< being deleted, its grants are closed: its locks may go
@@ -169,6 +174,10 @@ class World {
   /// Scheduled grants whose requester the authorizer still let when their time came, by verdict
   /// uid.
   std::set<std::string> cleared{};
+  /// What others did to the rules of live grants, by verdict uid; and to those of policies, by key,
+  /// until they have told it.
+  std::map<std::string, model::DriftNote> drifted{};
+  std::map<std::string, model::DriftNote> policy_drifts{};
   /// When a grant was first seen open, as far as this process knows, by verdict uid.
   std::map<std::string, TimePoint> opened{};
   /// Groups that a grant had rules in, by verdict uid: where its closing has to be proven.

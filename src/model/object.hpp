@@ -38,6 +38,12 @@ struct Condition {
   std::string message{};
 };
 
+/// What somebody else did to rules of a grant.
+struct DriftNote {
+  std::string reason;
+  std::string message;
+};
+
 /// Of the status that an object came with, what a new one has to be compared with or carries on.
 /// Status is a cache: nothing here decides what is written to a cloud.
 struct SeenStatus {
@@ -52,6 +58,7 @@ struct SeenStatus {
   std::vector<Change> changes{};  ///< last transition of each condition
   std::optional<TimePoint> opened_at{};
   std::optional<TimePoint> closed_at{};
+  std::optional<DriftNote> drift{};  ///< condition Drifted, once it is True
 };
 
 /// Finalizer of the kinds whose end needs work in a cloud.

@@ -17,6 +17,8 @@ const char* reason_of(State state) {
       return reason::target_not_found;
     case State::locking:
       return reason::locking;
+    case State::contended:
+      return reason::contended;
     case State::locked:
       return reason::locked;
     case State::bypassed:

@@ -66,6 +66,17 @@ inline constexpr const char* overdue = "Overdue";
 inline constexpr const char* in_time = "InTime";
 inline constexpr const char* not_final = "NotFinal";
 
+// What others did to rules of ours.
+inline constexpr const char* drifted = "Drifted";
+inline constexpr const char* rule_widened = "RuleWidened";
+inline constexpr const char* rule_edited = "RuleEdited";
+inline constexpr const char* rule_removed = "RuleRemoved";
+inline constexpr const char* as_written = "AsWritten";
+inline constexpr const char* contended = "Contended";
+
+// Rules of ours that nobody owns; see also `ProblemKind`.
+inline constexpr const char* no_orphans = "NoOrphans";
+
 // Policies and accounts.
 inline constexpr const char* ready = "Ready";
 inline constexpr const char* locked = "Locked";

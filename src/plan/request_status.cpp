@@ -142,6 +142,11 @@ RequestStatus describe_request(const model::AccessRequest& request,
   status.conditions.push_back(condition("Overdue", late ? Truth::yes : Truth::no,
                                         late ? reason::overdue : reason::in_time,
                                         late ? outline.message : "closes in time"));
+  // Once true it stays: whoever looks later shall know.
+  status.conditions.push_back(
+      condition("Drifted", evidence.drift ? Truth::yes : Truth::no,
+                evidence.drift ? evidence.drift->reason : reason::as_written,
+                evidence.drift ? evidence.drift->message : "nobody else changed its rules"));
   return status;
 }
 

@@ -18,7 +18,8 @@ struct Evidence {
   bool closed = false;  ///< nothing of ours lets anybody in for it, read after its end
   /// Nothing of ours ever let anybody in for it, from its start on. False: that is not known.
   bool never_stood = false;
-  std::string reason{};  ///< why neither, yet
+  std::optional<model::DriftNote> drift{};  ///< what others did to its rules
+  std::string reason{};                     ///< why neither, yet
   std::string message{};
   std::vector<model::RequestStatus::Rule> rules{};
   std::vector<model::RequestStatus::Target> targets{};

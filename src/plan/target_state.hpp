@@ -13,6 +13,7 @@ struct TargetState {
   enum class State : std::uint8_t {
     unresolved,    ///< the machine or something on its way could not be read
     locking,       ///< not yet proven
+    contended,     ///< locked, but somebody keeps changing our rules
     locked,        ///< proven: nobody reaches the ports outside a grant or an exception
     bypassed,      ///< a foreign rule lets somebody past the lock
     unprotected,   ///< no NSG stands before one of its addresses

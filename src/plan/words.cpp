@@ -49,6 +49,8 @@ const char* to_string(TargetState::State state) {
       return "Unresolved";
     case TargetState::State::locking:
       return "Locking";
+    case TargetState::State::contended:
+      return "Contended";
     case TargetState::State::locked:
       return "Locked";
     case TargetState::State::bypassed:

@@ -38,8 +38,8 @@ def test_machines_with_the_tags_are_locked_also_those_that_come_later(team: Team
     assert not is_locked(team, other)
     later = member(team)
     wait_locked(team, later)
-    policy.wait_condition("Ready", "True")
-    assert states(policy) == {first.name: "Locked", later.name: "Locked"}
+    both = {first.name: "Locked", later.name: "Locked"}
+    wait_for(lambda: states(policy) == both, 20, "both are locked", interval=0.15)
     team.request(later).wait_state("Active")
 
 
@@ -66,7 +66,7 @@ def test_what_no_list_shows_stays_locked_also_after_a_restart(team: Team) -> Non
     scope = f"/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups/web/providers/Microsoft.Compute/virtualMachines/{hidden.name}"
     team.lab.denials({"action": READ_MACHINES, "scope": scope})
     try:
-        team.world.operator.kill()
+        team.world.operator.kill9()
         team.world.operator.start()
         team.lab.forget_requests()
         later = member(team)

@@ -154,6 +154,7 @@ TEST_CASE_METHOD(Fixture, "machines with the tags are locked, others are not", "
     CHECK(locked() == web_both);
     clock.advance(missing_believed_after);
     look();
+    CHECK(world.groups.at(key).dirty);  // it is planned without waiting
     write();
     CHECK(locked() == "10.0.0.4/32 ");
   }
