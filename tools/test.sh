@@ -8,6 +8,7 @@ build=build/$preset
 tools/build.sh "$preset"
 # Outside of ctest, because the first build of these takes longer than any test may.
 tools/controlplane/build.sh --with-controller-manager >/dev/null
+tools/controlplane/build.sh --helm >/dev/null
 python=$(tools/venv.sh)
 
 without=()

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Finds or builds a real Kubernetes control plane and prints the folder that holds it (the only line on stdout).
 #
-#   tools/controlplane/build.sh [--with-controller-manager]
+#   tools/controlplane/build.sh [--with-controller-manager | --helm]
 #
-# The folder holds kube-apiserver, etcd and kubectl, and with the option kube-controller-manager too. Taken is the first of:
+# The folder holds kube-apiserver, etcd and kubectl, and with the first option kube-controller-manager too; with the second it
+# is that of Helm alone, which is always built from the module that is pinned here. Taken is the first of:
 #   1. $KUBEBUILDER_ASSETS, if set: from Kubernetes 1.31 on, so that older servers can be tried;
 #   2. PATH: only where the API server is of the minor version that is pinned here, or newer, and etcd fits;
 #   3. what this script built earlier, or builds now, from the Go modules pinned beside it.
@@ -20,17 +21,22 @@ kubernetes=$(awk '$1 == "require" && $2 == "k8s.io/kubernetes" {print $3}
                   $1 == "k8s.io/kubernetes" {print $2}' "$here/go.mod" | head -n 1)
 etcd=$(awk '/go.etcd.io\/etcd\/server\/v3 v/ {for (i = 1; i <= NF; i++) if ($i ~ /^v[0-9]/) {print $i; exit}}' \
   "$here/etcd/go.mod")
+helm=$(awk '/helm.sh\/helm\/v4 v/ {for (i = 1; i <= NF; i++) if ($i ~ /^v[0-9]/) {print $i; exit}}' \
+  "$here/helm/go.mod")
 pinned_minor=$(cut -d. -f2 <<<"$kubernetes")
 
 programs=(kube-apiserver etcd kubectl)
 case "${1-}" in
 '') ;;
 --with-controller-manager) programs+=(kube-controller-manager) ;;
+--helm) programs=(helm) ;;
 *)
-  echo "usage: $0 [--with-controller-manager]" >&2
+  echo "usage: $0 [--with-controller-manager | --helm]" >&2
   exit 2
   ;;
 esac
+
+built_folder=$cache/controlplane-$kubernetes-etcd-$etcd
 
 say() { echo "control plane: $*" >&2; }
 
@@ -94,6 +100,7 @@ stamps() {
     printf -- '-X %s.gitVersion=%s -X %s.gitMajor=1 -X %s.gitMinor=%s ' \
       "$package" "$kubernetes" "$package" "$package" "$pinned_minor"
   done
+  printf -- '-X helm.sh/helm/v4/internal/version.version=%s' "$helm"
 }
 
 # Builds one program into the folder, unless it is there; what is there is complete.
@@ -101,9 +108,10 @@ stamps() {
 build_program() {
   local folder=$1 go=$2 program=$3 module=$here package=k8s.io/kubernetes/cmd/$3 started=$SECONDS
   [[ -x $folder/$program ]] && return
-  if [[ $program == etcd ]]; then
-    module=$here/etcd package=go.etcd.io/etcd/server/v3
-  fi
+  case $program in
+  etcd) module=$here/etcd package=go.etcd.io/etcd/server/v3 ;;
+  helm) module=$here/helm package=helm.sh/helm/v4/cmd/helm ;;
+  esac
   say "building $program (this once; minutes on a small machine)"
   # Without the version stamp the servers take themselves for v0.0.0 and their feature gates go wrong.
   (cd "$module" && CGO_ENABLED=0 GOOS='' GOARCH='' GOWORK=off "$go" build -trimpath -buildvcs=false \
@@ -115,8 +123,11 @@ build_program() {
   say "built $program in $((SECONDS - started)) s"
 }
 
+# Builds what is missing of these programs into the folder, and prints that.
+#   built FOLDER PROGRAM...
 built() {
-  local folder=$cache/controlplane-$kubernetes-etcd-$etcd program go=''
+  local folder=$1 program go=''
+  shift
   mkdir -p "$folder"
   (
     flock 9
@@ -137,7 +148,7 @@ complete() {
     gather "$cache/controlplane-$name" "$2" "$3" "$4"
   else
     if [[ ! -x $manager ]]; then
-      own=$(built kube-controller-manager)
+      own=$(built "$built_folder" kube-controller-manager)
       manager=$own/kube-controller-manager
       say "kube-controller-manager $kubernetes is taken from $own"
     fi
@@ -145,6 +156,11 @@ complete() {
   fi
   echo "$cache/controlplane-$name"
 }
+
+if [[ ${programs[*]} == helm ]]; then
+  built "$cache/helm-$helm" helm
+  exit
+fi
 
 if [[ -n ${KUBEBUILDER_ASSETS-} ]]; then
   given=$(realpath -m "$KUBEBUILDER_ASSETS")
@@ -174,6 +190,6 @@ if api_server=$(command -v kube-apiserver); then
   say "what PATH holds will not do: $why"
 fi
 
-folder=$(built "${programs[@]}")
+folder=$(built "$built_folder" "${programs[@]}")
 say "taken is Kubernetes $kubernetes with etcd $etcd, built in $folder"
 echo "$folder"

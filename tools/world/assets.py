@@ -17,6 +17,13 @@ def control_plane(with_controller_manager: bool = False) -> Path:
     return Path(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
 
 
+@functools.cache
+def helm() -> Path:
+    """The program helm; builds it if need be, which takes a minute or two."""
+    command = [REPOSITORY / "tools/controlplane/build.sh", "--helm"]
+    return Path(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()) / "helm"
+
+
 def build_directory() -> Path:
     """Where CMake built: PORTCULLIS_BUILD_DIR, else build/release."""
     given = os.environ.get("PORTCULLIS_BUILD_DIR")
