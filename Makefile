@@ -6,6 +6,8 @@ MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
 CASES ?= 20000
+ENGINE ?= docker
+IMAGE ?= portcullis:$(shell sed -nE 's/^project\(portcullis VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
 # ccache must see past precompiled headers, also where ninja is called without the preset.
 export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_BASEDIR := $(CURDIR)
@@ -42,6 +44,10 @@ test-properties: packages ## the unit tests' properties on many thousands of new
 .PHONY: build
 build: packages ## build the programs, release, into build/release
 	@tools/build.sh release portcullis portcullis-lab
+
+.PHONY: image
+image: ## build the operator's image: IMAGE=name:tag, ENGINE=docker or podman
+	$(ENGINE) build --tag $(IMAGE) .
 
 .PHONY: lint
 lint: packages ## all linters, clang-tidy and self-contained headers included (minutes)

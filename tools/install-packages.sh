@@ -1,31 +1,40 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that building and testing need, and only those that are missing.
-# Says nothing and needs no rights when all are there.  --list prints the list and changes nothing.
+# Says nothing and needs no rights when all are there.
+#   --build   only what building the programs needs      --list   prints the whole list and changes nothing
 set -euo pipefail
 
 packages=(
   # compiler and build
-  clang-19 clang-tidy-19 clang-format-19 lld-19 libclang-rt-19-dev llvm-19
-  ccache cmake ninja-build make pkg-config git
+  clang-19 lld-19 llvm-19
+  ccache cmake ninja-build make pkg-config
   # libraries
   libboost-dev libboost-system-dev libcpprest-dev libssl-dev zlib1g-dev
   nlohmann-json3-dev libsimdjson-dev libyaml-cpp-dev
   libspdlog-dev libfmt-dev libcli11-dev libexpected-dev libre2-dev
+  # what the image gets besides the program
+  openssl ca-certificates
+)
+test_packages=(
+  # linters, sanitizers
+  clang-tidy-19 clang-format-19 libclang-rt-19-dev git
   # tests
   catch2 librapidcheck-dev
   # the lab's network, real users' certificates, scripts
-  nftables iproute2 openssl ca-certificates python3 python3-venv
+  nftables iproute2 python3 python3-venv
   shellcheck yamllint
 )
 
 case "${1-}" in
-'') ;;
+'') packages+=("${test_packages[@]}") ;;
+--build) ;;
 --list)
+  packages+=("${test_packages[@]}")
   printf '%s\n' "${packages[@]}"
   exit
   ;;
 *)
-  echo "usage: $0 [--list]" >&2
+  echo "usage: $0 [--build|--list]" >&2
   exit 2
   ;;
 esac
