@@ -153,3 +153,17 @@ def test_the_operators_account_is_bound_to_its_own_roles_alone():
     account = [{"kind": "ServiceAccount", "name": "portcullis", "namespace": NAMESPACE}]
     assert sorted(kind for kind, _, _ in bound) == ["ClusterRoleBinding", "RoleBinding"]
     assert all((role, subjects) == ("portcullis-operator", account) for _, role, subjects in bound)
+
+
+def test_the_image_gets_what_it_is_built_of_and_runs_as_the_deployment_says():
+    lines = (assets.REPOSITORY / "Dockerfile").read_text().splitlines()
+    copied = {source for line in lines if line.startswith("COPY ") and "--from" not in line for source in line.split()[1:-1]}
+    admitted = (assets.REPOSITORY / ".dockerignore").read_text().splitlines()
+    assert copied and {f"!{source}" for source in copied} == {line for line in admitted if line.startswith("!")}
+    assert all((assets.REPOSITORY / source).exists() for source in copied)
+    pod = kustomize(DEFAULT)["Deployment", NAMESPACE, "portcullis"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    security, ports = pod["securityContext"], [str(port["containerPort"]) for port in container["ports"]]
+    assert f"USER {security['runAsUser']}:{security['runAsGroup']}" in lines
+    assert f"EXPOSE {' '.join(ports)}" in lines
+    assert f'CMD ["{container["args"][0]}"]' in lines
