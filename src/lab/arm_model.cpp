@@ -37,34 +37,65 @@ Twist twist_of(const std::optional<FaultAction>& fault) {
   return twist;
 }
 
+void set_headers(const FaultAction& fault, net::Response& response) {
+  for (const net::Header& header : fault.headers) {
+    if (header.value.empty()) {
+      std::erase_if(response.headers,
+                    [&](const net::Header& one) { return same_name(one.name, header.name); });
+    } else {
+      set_header(response, header.name, header.value);
+    }
+  }
+}
+
 /// What a fault answers in place of the cloud.
 net::Response faulty_answer(const FaultAction& fault) {
   net::Response response;
+  const int status = fault.status == 0 ? 500 : fault.status;
   if (fault.kind == Kind::throttle) {
     response = arm_error(429, "TooManyRequests",
                          "The request is being throttled as the limit has been reached for "
                          "operation type - Write_ObservationWindow_00:05:00.");
     if (!fault.retry_after.empty()) set_header(response, "Retry-After", fault.retry_after);
   } else if (fault.body.is_string()) {  // as it is: HTML pages, broken JSON
-    response = empty_answer(fault.status);
+    response = empty_answer(status);
     response.body = fault.body.get<std::string>();
   } else if (fault.body.is_null()) {
-    response = arm_error(fault.status, "InternalServerError", "A fault on demand of the lab.");
+    response = arm_error(status, "InternalServerError", "A fault on demand of the lab.");
   } else {
-    response = json_answer(fault.status, fault.body);
+    response = json_answer(status, fault.body);
   }
-  for (const net::Header& header : fault.headers) set_header(response, header.name, header.value);
+  set_headers(fault, response);
   return response;
 }
 
-void patch_answer(const FaultAction& fault, net::Response& response) {
-  if (!fault.body.is_null()) {
-    Json body = Json::parse(response.body, nullptr, false);
-    if (body.is_discarded()) body = Json::object();
-    body.merge_patch(fault.body);
-    response.body = body.dump(-1, ' ', false, Json::error_handler_t::replace);
+void patch_json(const Json& change, std::string& text) {
+  Json body = Json::parse(text, nullptr, false);
+  if (body.is_discarded()) body = Json::object();
+  if (!change.is_array()) {
+    body.merge_patch(change);
+  } else {
+    try {
+      body = body.patch(change);
+    } catch (const Json::exception& misfit) {  // what it points at is not in this answer
+      body = {{"error", {{"code", "FaultDoesNotFit"}, {"message", misfit.what()}}}};
+    }
   }
-  for (const net::Header& header : fault.headers) set_header(response, header.name, header.value);
+  text = body.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// The answer as the cloud gave it, bent.
+void bend_answer(const FaultAction& fault, net::Response& response) {
+  if (fault.kind == Kind::patch && !fault.body.is_null()) patch_json(fault.body, response.body);
+  if (fault.kind == Kind::text) {
+    const auto at = fault.find.empty() ? std::string::npos : response.body.find(fault.find);
+    if (at != std::string::npos) {
+      response.body.replace(at, fault.find.size(), fault.replacement);
+    }
+    if (fault.length >= 0) response.body.resize(static_cast<std::size_t>(fault.length), ' ');
+  }
+  if (fault.status != 0) response.status = fault.status;
+  set_headers(fault, response);
 }
 
 /// Somebody else takes the priority that this rule PUT asks for.
@@ -199,7 +230,9 @@ Answer ArmModel::answer_call(Call& call, LoggedRequest& line) {
   if (!untouched) {
     answer.response = arm(call, fault);
     remember(call, answer.response);
-    if (fault && fault->kind == Kind::patch) patch_answer(*fault, answer.response);
+    if (fault && (fault->kind == Kind::patch || fault->kind == Kind::text)) {
+      bend_answer(*fault, answer.response);
+    }
     if (fault && fault->kind == Kind::lost_answer) answer.response.status = 0;
   }
   line.client = call.client;

@@ -30,6 +30,7 @@ constexpr std::array kinds = {
     KindName{Kind::foreign_priority, "foreignPriority"},
     KindName{Kind::stale_answer, "staleAnswer"},
     KindName{Kind::patch, "patch"},
+    KindName{Kind::text, "text"},
 };
 
 template <std::size_t N>
@@ -42,8 +43,8 @@ std::string stranger(const Json& object, const std::array<const char*, N>& known
 
 std::string read_action(const Json& json, FaultAction& action) {
   if (!json.is_object()) return "action is missing";
-  constexpr std::array known = {"kind",       "status",  "body",       "headers",
-                                "retryAfter", "seconds", "keepsEffect"};
+  constexpr std::array known = {"kind",    "status", "body",        "headers", "retryAfter",
+                                "seconds", "find",   "replacement", "length",  "keepsEffect"};
   if (const auto member = stranger(json, known); !member.empty()) {
     return "action: unknown member " + member;
   }
@@ -62,9 +63,13 @@ std::string read_action(const Json& json, FaultAction& action) {
   }
   const Json headers = json.value("headers", Json::object());
   for (const auto& [header, value] : headers.items()) {
-    action.headers.push_back({header, value.get<std::string>()});
+    action.headers.push_back({header, value.is_null() ? "" : value.get<std::string>()});
   }
-  return {};
+  action.find = json.value("find", "");
+  action.replacement = json.value("replacement", "");
+  action.length = json.value("length", action.length);
+  constexpr std::int64_t longest = 64 << 20;
+  return action.length > longest ? "action.length: at most 64 MiB" : "";
 }
 
 std::string read_fault(const Json& json, Fault& fault) {

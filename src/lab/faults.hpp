@@ -27,13 +27,18 @@ struct FaultAction {
     slow_operation,    ///< … runs `seconds` longer; negative: for ever
     foreign_priority,  ///< just before a rule PUT, somebody else takes its priority
     stale_answer,      ///< a GET that was asked before: the answer of then; else the usual
-    patch,  ///< the usual effect; `body` is merged into the answer (RFC 7386), `headers` set
+    patch,  ///< the usual effect; `body` changes the answer's JSON: an object is merged into it
+            ///< (RFC 7386), a list is applied to it (RFC 6902)
+    text,   ///< the usual effect; the answer's text is bent: no JSON needs to be left of it
   };
 
   Kind kind = Kind::status;
-  int status = 500;
+  int status = 0;  ///< 0: 500 for `status`, the usual for `patch` and `text`
   Json body = nullptr;
-  std::vector<net::Header> headers{};
+  std::vector<net::Header> headers{};  ///< set; one with an empty value is taken away
+  std::string find{};                  ///< text: its first occurrence …
+  std::string replacement{};           ///< … becomes this
+  std::int64_t length = -1;  ///< text: then cut, or filled up with spaces, to so many bytes
   std::string retry_after{};
   double seconds = 0;
   bool keeps_effect =

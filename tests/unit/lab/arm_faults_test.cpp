@@ -104,6 +104,55 @@ TEST_CASE("answers can be bent into what a broken or hostile cloud says") {
   CHECK(html.body == "<html>Bad Gateway</html>");
 }
 
+TEST_CASE("one value deep in a true answer can be changed, and its status and headers") {
+  Client arm;
+  const Json fault = {
+      {"match", {{"method", "GET"}, {"path", "/nsg-web\\?"}}},
+      {"action",
+       {{"kind", "patch"},
+        {"status", 206},
+        {"headers", {{"Content-Type", nullptr}, {"X-Lab", "yes"}}},
+        {"body",
+         Json::array({{{"op", "replace"},
+                       {"path", "/properties/securityRules/0/properties/priority"},
+                       {"value", nullptr}},
+                      {{"op", "remove"}, {"path", "/properties/securityRules/0/name"}}})}}}};
+  set(arm, fault);
+  const auto bent = arm.get(arm.group);
+  CHECK(bent.status == 206);
+  CHECK_FALSE(bent.header("Content-Type"));
+  CHECK(Client::header(bent, "X-Lab") == "yes");
+  const Json rule = Client::json(bent)["properties"]["securityRules"][0];
+  CHECK(rule["properties"]["priority"].is_null());
+  CHECK_FALSE(rule.contains("name"));
+  CHECK(Client::json(bent)["properties"]["defaultSecurityRules"].size() == 6);
+  CHECK(arm.get(arm.group).status == 200);
+
+  Json lost = fault;
+  lost["action"]["body"][0]["path"] = "/properties/no/such/place";
+  set(arm, lost);
+  CHECK(Client::code(arm.get(arm.group)) == "FaultDoesNotFit");
+}
+
+TEST_CASE("an answer's text can be bent until it is no JSON") {
+  Client arm;
+  const std::string whole = arm.get(arm.group).body;
+  const auto bend = [&](Json action) {
+    action["kind"] = "text";
+    set(arm, {{"match", {{"method", "GET"}, {"path", "/nsg-web\\?"}}}, {"action", action}});
+    return arm.get(arm.group).body;
+  };
+  CHECK(bend({{"length", 20}}) == whole.substr(0, 20));
+  CHECK(bend({{"length", whole.size() + 1000}}) == whole + std::string(1000, ' '));
+  CHECK(bend({{"length", 0}}).empty());
+  const std::string twice = bend({{"find", R"("name":)"}, {"replacement", R"("id":7,"name":)"}});
+  CHECK(twice.size() == whole.size() + 7);
+  CHECK(bend({{"find", "not in it"}, {"replacement", "x"}}) == whole);
+  CHECK(arm.admin("POST", "/faults",
+                  {{"action", {{"kind", "text"}, {"length", std::int64_t{1} << 40}}}})
+            .status == 400);
+}
+
 TEST_CASE("reads may lag behind: a stale answer is that of last time") {
   Client arm;
   const Json before = Client::json(arm.get(arm.group));
