@@ -34,7 +34,7 @@ class Azure final : public AzureProvider {
   Task<Result<Done>> check() override;
   Task<Result<model::VirtualMachine>> read_machine(std::string id) override;
   Task<Result<model::SecurityGroup>> read_group(std::string id) override;
-  Task<Result<std::vector<model::SecurityGroup>>> list_groups(
+  Task<Result<std::vector<ListedGroup>>> list_groups(
       std::vector<std::string> resource_groups) override;
   Task<Result<std::vector<model::ListedMachine>>> list_machines(
       std::vector<std::string> resource_groups) override;

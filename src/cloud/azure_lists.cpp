@@ -75,10 +75,10 @@ Task<Result<std::vector<Item>>> Azure::list_pages(std::string resource_group, st
   co_return list;
 }
 
-Task<Result<std::vector<model::SecurityGroup>>> Azure::list_groups(
+Task<Result<std::vector<ListedGroup>>> Azure::list_groups(
     std::vector<std::string> resource_groups) {
-  co_return co_await list<model::SecurityGroup>(
-      std::move(resource_groups), "Microsoft.Network/networkSecurityGroups", cloud::read_group);
+  co_return co_await list<ListedGroup>(
+      std::move(resource_groups), "Microsoft.Network/networkSecurityGroups", read_listed_group);
 }
 
 Task<Result<std::vector<model::ListedMachine>>> Azure::list_machines(

@@ -227,6 +227,24 @@ Result<SecurityRule> read_rule(json::Element element) {
   return rule;
 }
 
+Result<ListedGroup> read_listed_group(json::Element element) {
+  const auto id = json::text(element, "id");
+  if (!id || id->empty()) return malformed("no id");
+  ListedGroup group{.id = std::string(*id)};
+  const auto properties = json::member(element, "properties");
+  const auto rules = properties ? json::array(*properties, "securityRules") : std::nullopt;
+  if (!rules) return group;
+  for (const json::Element rule : *rules) {
+    const auto name = json::text(rule, "name");
+    if (!name) continue;
+    const auto of_rule = json::member(rule, "properties");
+    const auto description = of_rule ? json::text(*of_rule, "description") : std::nullopt;
+    group.rules.push_back(
+        {.name = std::string(*name), .description = std::string(description.value_or(""))});
+  }
+  return group;
+}
+
 Result<SecurityGroup> read_group(json::Element element) {
   const auto id = json::text(element, "id");
   if (!id || id->empty()) return malformed("no id");

@@ -5,6 +5,7 @@
 
 #include "base/result.hpp"
 #include "cloud/json.hpp"
+#include "cloud/provider.hpp"
 #include "model/security_rule.hpp"
 
 namespace portcullis::cloud {
@@ -18,6 +19,10 @@ namespace portcullis::cloud {
 /// properties and priority) makes the whole group `malformed`: half a group would look like a
 /// smaller one.
 Result<model::SecurityGroup> read_group(json::Element group);
+
+/// Of a group in a list: its id, and names and descriptions of its rules. `malformed` without an
+/// id; whatever else is missing or broken is left out.
+Result<ListedGroup> read_listed_group(json::Element group);
 
 /// One rule of the lists. `malformed` without name, properties or priority.
 Result<model::SecurityRule> read_rule(json::Element rule);

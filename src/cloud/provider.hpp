@@ -11,6 +11,16 @@
 
 namespace portcullis::cloud {
 
+/// What a list tells of a group: enough to see whether it has to be read.
+struct ListedGroup {
+  struct Rule {
+    std::string name;
+    std::string description{};
+  };
+  std::string id;
+  std::vector<Rule> rules{};  ///< those that have a name
+};
+
 /// One account (subscription) of a cloud. Ids are ARM ids. Errors are classed as
 /// facts of the API demand: `busy` for the per-group lock, `throttled` with `retry_after` for
 /// budgets, `locked` for ScopeLocked and policy, `not_found` for a missing resource.
@@ -32,8 +42,9 @@ class Provider {
 
   /// Every group of these resource groups, all pages; no names: of the whole subscription. A list
   /// may be shorter than the truth (what RBAC hides is missing, and so is a resource group that
-  /// does not exist): it never proves that something is gone.
-  virtual Task<Result<std::vector<model::SecurityGroup>>> list_groups(
+  /// does not exist): it never proves that something is gone. What of a group cannot be understood
+  /// is told by its own reading, and hides no other group.
+  virtual Task<Result<std::vector<ListedGroup>>> list_groups(
       std::vector<std::string> resource_groups) = 0;
 
   /// Every machine of these resource groups, all pages. Like any list it proves no absence.

@@ -100,7 +100,7 @@ Task<Result<Done>> AccountReconciler::list_groups(Pointer account) {
     bool overdue = false;
     bool ours = false;
     for (const auto& rule : group.rules) {
-      const auto mark = plan::read_mark(rule, world_.instance);
+      const auto mark = plan::read_mark(rule.name, rule.description, world_.instance);
       const auto* own = std::get_if<plan::OwnMark>(&mark);
       ours = ours || !std::holds_alternative<plan::ForeignMark>(mark);
       overdue = overdue || (own != nullptr && own->expired(now));

@@ -42,10 +42,15 @@ class FakeProvider final : public cloud::Provider {
     co_return found->second;
   }
 
-  Task<Result<std::vector<model::SecurityGroup>>> list_groups(std::vector<std::string>) override {
+  Task<Result<std::vector<cloud::ListedGroup>>> list_groups(std::vector<std::string>) override {
     if (const auto bad = done("list_groups"); !bad) co_return fail(bad.error());
-    std::vector<model::SecurityGroup> all;
-    for (const auto& [key, group] : groups) all.push_back(group);
+    std::vector<cloud::ListedGroup> all;
+    for (const auto& [key, group] : groups) {
+      all.push_back({.id = group.id});
+      for (const auto& rule : group.rules) {
+        all.back().rules.push_back({.name = rule.name, .description = rule.description});
+      }
+    }
     co_return all;
   }
 

@@ -50,6 +50,25 @@ TEST_CASE("the groups of several resource groups are listed, all pages, each onc
                  response(403, error_body("AuthorizationFailed")));
     CHECK_FALSE(w.wait(w.provider->list_groups({"net", "web"})));
   }
+  SECTION("a group with a rule that is not understood hides neither itself nor others") {
+    const std::string broken = GENERATE(
+        "[null,7,{},{\"name\":null},{\"name\":\"x\"},{\"name\":\"y\",\"properties\":7},"
+        "{\"name\":\"portcullis-1\",\"properties\":{\"description\":\"ours\",\"priority\":null}}]",
+        "7");
+    w.has(list("web"), R"({"value":[{"id":")" + group_id("c", "web") +
+                           R"(","properties":{"securityRules":)" + broken + "}}]}");
+    const auto all = w.wait(w.provider->list_groups({"net", "web"}));
+    REQUIRE(all);
+    REQUIRE(all->size() == 3);
+    CHECK((*all)[2].id == group_id("c", "web"));
+    if (broken == "7") {
+      CHECK((*all)[2].rules.empty());
+    } else {
+      REQUIRE((*all)[2].rules.size() == 3);
+      CHECK((*all)[2].rules[2].name == "portcullis-1");
+      CHECK((*all)[2].rules[2].description == "ours");
+    }
+  }
   SECTION("a name that is none asks nobody") {
     const auto before = w.arm_server.sent.size();
     CHECK(w.wait(w.provider->list_groups({"a/../b"})).error().kind == Kind::invalid);

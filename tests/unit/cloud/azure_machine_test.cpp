@@ -202,7 +202,7 @@ TEST_CASE("an id that is none, of another type or of another subscription is not
 TEST_CASE("the world may end at any step of a call, and nothing of it is touched afterwards") {
   for (int steps = 0; steps < 12; ++steps) {
     Outcome<Result<model::VirtualMachine>> machine;
-    Outcome<Result<std::vector<model::SecurityGroup>>> groups;
+    Outcome<Result<std::vector<cloud::ListedGroup>>> groups;
     Outcome<Result<Done>> put;
     World w;
     w.arm_server.latency = w.login_server.latency = 1s;
