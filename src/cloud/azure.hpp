@@ -54,6 +54,7 @@ class Azure final : public AzureProvider {
   Task<Result<InterfaceDocument>> read_interface(std::string id, std::string machine_id);
   Task<Result<std::vector<InterfaceDocument>>> read_interfaces(std::vector<std::string> ids,
                                                                std::string machine_id);
+  Result<Done> check_group(const std::optional<std::string>& id) const;
   Task<Result<std::optional<std::string>>> read_subnet(std::string id);
   Task<Result<SubnetGroups>> read_subnets(std::vector<std::string> ids);
   Task<Result<std::string>> read_public(std::string id);

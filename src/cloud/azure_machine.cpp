@@ -106,7 +106,16 @@ Task<Result<InterfaceDocument>> Azure::read_interface(std::string id, std::strin
     co_return fail(Error::Kind::unavailable,
                    "a network interface changed its machine while they were read");
   }
+  if (const auto checked = check_group(interface->group); !checked) co_return fail(checked.error());
   co_return interface;
+}
+
+/// One that is named and cannot be read must not look like one that is about to be.
+Result<Done> Azure::check_group(const std::optional<std::string>& id) const {
+  if (!id) return Done{};
+  const auto located = resource(*id, "Microsoft.Network/networkSecurityGroups");
+  if (!located) return fail(located.error());
+  return Done{};
 }
 
 Task<Result<Azure::SubnetGroups>> Azure::read_subnets(std::vector<std::string> ids) {
@@ -135,7 +144,10 @@ Task<Result<std::optional<std::string>>> Azure::read_subnet(std::string id) {
   if (!answered || model::resource_key(*answered) != model::resource_key(id)) {
     co_return fail(Error::Kind::malformed, "the cloud answered with another subnet");
   }
-  co_return read_subnet_group(document->root());
+  auto group = read_subnet_group(document->root());
+  if (!group) co_return fail(group.error());
+  if (const auto checked = check_group(*group); !checked) co_return fail(checked.error());
+  co_return group;
 }
 
 /// For messages only: whatever fails leaves the text empty, and who may not read them is not asked

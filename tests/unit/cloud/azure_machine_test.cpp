@@ -151,6 +151,26 @@ TEST_CASE("an interface whose answer says too little is malformed") {
   CHECK(w.read().error().kind == Kind::malformed);
 }
 
+TEST_CASE("a group on the way that is none, or out of reach, makes the whole reading an error") {
+  World w;
+  const std::string good = group_id("nic-nsg");
+  const std::string bad = GENERATE_COPY(
+      good + "/", good + "?x", good + "/../x", good + "/securityRules/x", "nic-nsg",
+      "/subscriptions/99999999-0000-4000-8000-000000000000" + good.substr(good.find("/resource")),
+      id_of("Microsoft.Storage/networkSecurityGroups/nic-nsg"));
+  SECTION("of an interface") {
+    w.has(nic_1, nic_body(nic_1, configuration("10.0.0.5", subnet_1),
+                          R"(,"networkSecurityGroup":)" + reference(bad)));
+  }
+  SECTION("of a subnet") { w.has(subnet_1, subnet_body(subnet_1, bad)); }
+  const auto machine = w.read();
+  REQUIRE_FALSE(machine);
+  CHECK_THAT(machine.error().message,
+             Catch::Contains("networkSecurityGroups") || Catch::Contains("another subscription"));
+  CHECK_THAT(machine.error().message, Catch::Contains(bad));
+  CHECK(w.asked[bad] == 0);
+}
+
 TEST_CASE("a block of addresses is read as the block it is") {
   World w;
   w.has(nic_2, nic_body(nic_2, configuration("10.0.0.16", subnet_2,
