@@ -6,6 +6,7 @@
 
 #include "api/reader.hpp"
 #include "api/status_hash.hpp"
+#include "model/resource_id.hpp"
 
 namespace portcullis::api {
 namespace {
@@ -138,6 +139,7 @@ model::CloudAccount read_account(const Reader& object) {
     account.access.push_back({.namespaces = entry.texts("namespaces"),
                               .resource_groups = entry.texts("resourceGroups")});
   });
+  spec.refuse_empty("networkResourceGroups", "those of the machines");
   account.network_resource_groups = spec.texts("networkResourceGroups");
   const model::Bands standard;
   account.priorities = {.shutters = read_band(spec, "shutters", standard.shutters),
@@ -153,6 +155,7 @@ model::PolicyPort read_policy_port(const Reader& port) {
   out.range = read_range(port);
   out.protocol = read_protocol(port, "TCP");
   out.max_duration = port.duration_or("maxDuration", std::chrono::hours(3));
+  port.refuse_empty("allowedSources", "any");
   out.allowed_sources = port.prefixes("allowedSources");
   if (const auto lengths = port.object_if("minPrefixLength")) {
     out.min_prefix_ipv4 = static_cast<int>(lengths->integer_or("ipv4", 32));
@@ -183,6 +186,23 @@ model::PolicyTarget read_target(const Reader& target) {
   return out;
 }
 
+/// The cloud compares names without regard to case: two spellings are one machine, not two.
+bool is_same_machine(const model::PolicyTarget& a, const model::PolicyTarget& b) {
+  return !a.name.empty() && model::ascii_lower(a.name) == model::ascii_lower(b.name) &&
+         model::ascii_lower(a.resource_group) == model::ascii_lower(b.resource_group);
+}
+
+std::vector<model::PolicyTarget> read_targets(const Reader& spec) {
+  std::vector<model::PolicyTarget> out;
+  spec.each("targets", [&](const Reader& target) {
+    auto read = read_target(target);
+    const bool known = std::ranges::any_of(
+        out, [&](const model::PolicyTarget& other) { return is_same_machine(read, other); });
+    if (!known) out.push_back(std::move(read));
+  });
+  return out;
+}
+
 std::optional<int> integer_if(const Reader& object, std::string_view field) {
   if (!object.has(field)) return std::nullopt;
   return static_cast<int>(object.integer(field));
@@ -194,8 +214,7 @@ model::JitPolicy read_policy(const Reader& object) {
   policy.status = read_status(object);
   const Reader spec = object.object("spec");
   policy.account = spec.object("accountRef").text("name");
-  spec.each("targets",
-            [&](const Reader& target) { policy.targets.push_back(read_target(target)); });
+  policy.targets = read_targets(spec);
   spec.each("ports", [&](const Reader& port) { policy.ports.push_back(read_policy_port(port)); });
   const std::string enforcement = spec.text("enforcement");
   if (enforcement != "Enforce" && enforcement != "Audit") {

@@ -83,6 +83,11 @@ std::vector<std::string> Reader::texts(std::string_view field) const {
   return out;
 }
 
+void Reader::refuse_empty(std::string_view field, std::string_view absent) const {
+  if (!has(field) || !texts(field).empty()) return;
+  reject(field, "is empty: name at least one, or leave it out, which means " + std::string(absent));
+}
+
 std::vector<model::Prefix> Reader::prefixes(std::string_view field) const {
   std::vector<model::Prefix> out;
   for (const std::string& text : texts(field)) {

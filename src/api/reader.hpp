@@ -41,6 +41,8 @@ class Reader {
   std::optional<TimePoint> time_if(std::string_view field) const;
   std::vector<std::string> texts(std::string_view field) const;  ///< absent: empty
   std::vector<model::Prefix> prefixes(std::string_view field) const;
+  /// A list that is there and empty reads like "nobody", where none at all means `absent`.
+  void refuse_empty(std::string_view field, std::string_view absent) const;
 
   Reader object(std::string_view field) const;  ///< required
   std::optional<Reader> object_if(std::string_view field) const;

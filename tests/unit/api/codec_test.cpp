@@ -50,6 +50,45 @@ auto decode(const json& object, Decode how) {
   return how(element);
 }
 
+json policy_json() {
+  return {{"metadata", metadata("ssh")},
+          {"spec",
+           {{"accountRef", {{"name", "prod"}}},
+            {"targets", {{{"virtualMachine", {{"resourceGroup", "web"}, {"name", "web-1"}}}}}},
+            {"ports", {{{"port", 22}}}},
+            {"enforcement", "Enforce"}}}};
+}
+
+TEST_CASE("one machine in two spellings is one target", "[api]") {
+  json object = policy_json();
+  const auto add = [&](const char* group, const char* name) {
+    object["spec"]["targets"].push_back(
+        {{"virtualMachine", {{"resourceGroup", group}, {"name", name}}}});
+  };
+  add("WEB", "Web-1");
+  add("web", "web-2");
+  add("other", "web-1");
+  for (int i = 0; i < 2; ++i) {
+    object["spec"]["targets"].push_back({{"selector", {{"resourceGroup", "web"}}}});
+  }
+  const auto policy = decode(object, decode_policy);
+  REQUIRE(policy);
+  REQUIRE(policy->targets.size() == 5);
+  CHECK(policy->targets[0].name == "web-1");
+  CHECK(policy->targets[1].name == "web-2");
+  CHECK(policy->targets[2].resource_group == "other");
+}
+
+TEST_CASE("a list that is there and empty is not the same as none", "[api]") {
+  json object = policy_json();
+  CHECK(decode(object, decode_policy)->ports[0].allowed_sources.empty());
+  object["spec"]["ports"][0]["allowedSources"] = nullptr;
+  CHECK(decode(object, decode_policy));
+  object["spec"]["ports"][0]["allowedSources"] = json::array();
+  CHECK_THAT(decode(object, decode_policy).error().message,
+             Catch::Contains("allowedSources") && Catch::Contains("is empty"));
+}
+
 TEST_CASE("a request is read whole", "[api]") {
   const auto request = decode(request_json(), decode_request);
   REQUIRE(request);
