@@ -128,9 +128,9 @@ std::string error_code(const net::Response& response) {
   const Json body = Json::parse(response.body, nullptr, false);
   if (!body.is_object() || !body.contains("error")) return {};
   const Json& error = body["error"];
-  return error.is_object()   ? error.value("code", "")
-         : error.is_string() ? error.get<std::string>()
-                             : std::string();
+  if (error.is_string()) return error.get<std::string>();
+  const bool has_code = error.is_object() && error.contains("code") && error["code"].is_string();
+  return has_code ? error["code"].get<std::string>() : std::string();
 }
 
 bool is_login(const Call& call) { return path_is(call, {"*", "oauth2", "v2.0", "token"}); }

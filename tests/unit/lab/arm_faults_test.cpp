@@ -102,6 +102,8 @@ TEST_CASE("answers can be bent into what a broken or hostile cloud says") {
   const auto html = arm.get(arm.rules + "/allow-https");
   CHECK(html.status == 502);
   CHECK(html.body == "<html>Bad Gateway</html>");
+  set(arm, on("GET", {{"kind", "status"}, {"status", 400}, {"body", {{"error", {{"code", 7}}}}}}));
+  CHECK(arm.get(arm.rules + "/allow-https").body == R"({"error":{"code":7}})");
 }
 
 TEST_CASE("one value deep in a true answer can be changed, and its status and headers") {
