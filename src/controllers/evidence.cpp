@@ -62,7 +62,7 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
   for (const auto& problem : view->second.plan.problems) {
     if (std::ranges::find(problem.grants, verdict.meta.uid) == problem.grants.end()) continue;
     evidence.reason = to_string(problem.kind);
-    evidence.message = problem.message;
+    evidence.message = "NSG \"" + model::short_name(id) + "\": " + problem.message;
     return true;
   }
   if (const auto* refused = find_refused_of_grant(view->second, verdict.meta.uid)) {

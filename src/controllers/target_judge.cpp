@@ -55,9 +55,10 @@ std::string blame_words(const std::vector<plan::Blame>& blames) {
   if (blames.empty()) return "a rule lets somebody in";
   const auto& first = blames.front();
   return "rule \"" + first.rule + "\" (priority " + std::to_string(first.priority) + ") in \"" +
-         model::short_name(first.group) + "\" lets in " +
+         model::short_name(first.group) + (first.proven ? "\" lets in " : "\" may let in ") +
          (first.names.empty() ? plan::list_prefixes(first.sources.cover())
-                              : plan::join(first.names));
+                              : plan::join(first.names)) +
+         (first.proven ? "" : " (" + first.why + ")");
 }
 
 /// The worst thing said about any way and port is what the target is.
@@ -175,7 +176,8 @@ void judge_port(const World& world, const model::CloudAccount& account,
     for (const auto& problem : view->second.plan.problems) {
       if (problem.kind == plan::ProblemKind::no_free_priority ||
           problem.kind == plan::ProblemKind::no_capacity) {
-        return worsen(target, State::bypassed, problem.message);
+        return worsen(target, State::bypassed,
+                      "NSG \"" + model::short_name(filter.id) + "\": " + problem.message);
       }
     }
   }

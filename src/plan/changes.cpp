@@ -25,6 +25,19 @@ ChangeClass class_of(RuleKind kind) {
   return kind == RuleKind::lock ? ChangeClass::lock : ChangeClass::open;
 }
 
+constexpr Capacity most{
+    .rules = most_rules, .sources = most_prefixes, .destinations = most_prefixes};
+
+std::string words(const Capacity& capacity) {
+  return std::to_string(capacity.rules) + " rules, " + std::to_string(capacity.sources) +
+         " source and " + std::to_string(capacity.destinations) + " destination prefixes";
+}
+
+const model::Band& band_of(const model::Bands& bands, RuleKind kind) {
+  if (kind == RuleKind::shut) return bands.shutters;
+  return kind == RuleKind::open ? bands.grants : bands.locks;
+}
+
 /// `lock` as it shall be, and the addresses that `actual` locks as well: what protects goes before
 /// what releases. An altered destination that is not just addresses of the family is not kept.
 SecurityRule with_destinations_of(const SecurityRule& lock, const SecurityRule& actual) {
@@ -100,8 +113,10 @@ class Writer {
     const SecurityRule& target = *proposal.target;
     const bool placed = target.priority != 0;
     if (!placed) {
+      const model::Band& band = band_of(desired_.bands, proposal.mark.kind);
       blocked(proposal, ProblemKind::no_free_priority,
-              "No priority is free for the rule " + target.name + ".");
+              "No priority from " + std::to_string(band.from) + " to " + std::to_string(band.to) +
+                  " is free for the rule " + target.name + ".");
     }
     if (proposal.actual == nullptr) {
       if (placed) widen(proposal, "wanted");
@@ -205,7 +220,9 @@ class Writer {
         each.rule = *proposal.actual;
       } else {
         blocked(proposal, ProblemKind::no_capacity,
-                "The rule " + each.rule.name + " would exceed what one group can hold.");
+                "The rule " + each.rule.name + " does not fit: the group would hold " +
+                    words(next) + ", the cloud allows " + words(most) +
+                    "; remove some of others'.");
         return;
       }
     }
