@@ -1,9 +1,12 @@
 """The people of all tests that have a control plane (`cluster`)."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from world.controlplane import ControlPlane
+
+sys.path.insert(0, str(Path(__file__).parent))  # for what folders share (corpus); importlib mode does not do that
 
 
 @pytest.fixture

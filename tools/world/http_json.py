@@ -1,4 +1,4 @@
-"""One HTTPS request with a JSON body and a JSON answer."""
+"""HTTPS requests with a JSON body and a JSON answer."""
 
 import http.client
 import json
@@ -26,6 +26,49 @@ class Answer:
         return str(self.body.get("message") or (error.get("message") if isinstance(error, dict) else error) or "")
 
 
+class Connection:
+    """Requests to one server, one after the other over one connection as long as it lasts."""
+
+    def __init__(self, base: str, context: ssl.SSLContext, timeout: float = 10) -> None:
+        address = urlsplit(base)
+        self._base, self._path = base, address.path
+        self._connection = http.client.HTTPSConnection(
+            address.hostname, address.port, context=context, timeout=timeout
+        )
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """The path is taken as it is, below the base address; a body is sent as JSON, bytes as they are.
+
+        Raises OSError where nobody answers.
+        """
+        all_headers = {"Accept": "application/json"} | dict(headers or {})
+        if body is not None:
+            all_headers.setdefault("Content-Type", "application/json")
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body)
+        try:
+            self._connection.request(method, self._path + path, content, all_headers)
+            response = self._connection.getresponse()
+            text = response.read()
+        except http.client.HTTPException as error:  # the server went away in the middle
+            raise ConnectionError(f"{method} {self._base}{path}: {error!r}") from error
+        try:
+            decoded = json.loads(text)
+        except ValueError:
+            decoded = text.decode(errors="replace")
+        return Answer(response.status, decoded, dict(response.getheaders()))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> "Connection":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 def request(
     base: str,
     context: ssl.SSLContext,
@@ -35,24 +78,6 @@ def request(
     headers: Mapping[str, str] | None = None,
     timeout: float = 10,
 ) -> Answer:
-    """The path is taken as it is, below the base address. Raises OSError where nobody answers."""
-    address = urlsplit(base)
-    all_headers = {"Accept": "application/json"} | dict(headers or {})
-    if body is not None:
-        all_headers.setdefault("Content-Type", "application/json")
-    connection = http.client.HTTPSConnection(address.hostname, address.port, context=context, timeout=timeout)
-    try:
-        connection.request(
-            method, address.path + path, json.dumps(body) if body is not None else None, all_headers
-        )
-        response = connection.getresponse()
-        text = response.read()
-    except http.client.HTTPException as error:  # the server went away in the middle
-        raise ConnectionError(f"{method} {base}{path}: {error!r}") from error
-    finally:
-        connection.close()
-    try:
-        decoded = json.loads(text)
-    except ValueError:
-        decoded = text.decode(errors="replace")
-    return Answer(response.status, decoded, dict(response.getheaders()))
+    """One request on a connection of its own."""
+    with Connection(base, context, timeout) as connection:
+        return connection.request(method, path, body, headers)

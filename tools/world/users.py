@@ -34,10 +34,18 @@ class User:
         timeout: float = 10,
     ) -> Answer:
         """One HTTP request; any status is an answer. Raises OSError where there is no server."""
-        all_headers = {"Content-Type": content_type, "User-Agent": f"world/{self.name}"} | dict(headers or {})
-        if self._token is not None:
-            all_headers["Authorization"] = f"Bearer {self._token}"
+        all_headers = {"Content-Type": content_type} | self.headers | dict(headers or {})
         return http_json.request(self.server, self._context, method, path, body, all_headers, timeout)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What says who it is, beside a certificate."""
+        token = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
+        return {"User-Agent": f"world/{self.name}"} | token
+
+    def connect(self) -> http_json.Connection:
+        """A connection for many requests; those of a token also need `headers`."""
+        return http_json.Connection(self.server, self._context)
 
 
 def with_certificate(name: str, server: str, ca: Path, certificate: bytes, key: bytes, folder: Path) -> User:

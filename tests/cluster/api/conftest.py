@@ -104,12 +104,22 @@ def people(cluster: ControlPlane) -> None:
     cluster.user("mallory", ["engineers"])
 
 
+@pytest.fixture(scope="session")
+def team_of(cluster: ControlPlane, people: None, allowed: Callable) -> Callable[[str], str]:
+    """Gives those people their rights in the namespace; returns its name."""
+
+    def give(namespace: str) -> str:
+        cluster.apply(_RIGHTS.replace("NAMESPACE", namespace))
+        _wait_for_rights(allowed, namespace)
+        return namespace
+
+    return give
+
+
 @pytest.fixture
-def team(cluster: ControlPlane, people: None, namespace: str, allowed: Callable) -> str:
+def team(team_of: Callable, namespace: str) -> str:
     """A namespace in which those people have their rights."""
-    cluster.apply(_RIGHTS.replace("NAMESPACE", namespace))
-    _wait_for_rights(allowed, namespace)
-    return namespace
+    return team_of(namespace)
 
 
 def _wait_for_rights(allowed: Callable, namespace: str) -> None:
@@ -339,11 +349,9 @@ def _refused(answer: Answer, *sentences: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def unstamped(cluster: ControlPlane, people: None, client: Callable, allowed: Callable) -> str:
+def unstamped(cluster: ControlPlane, team_of: Callable, client: Callable) -> str:
     """A namespace in which no mutating policy works, as on servers before 1.36."""
-    name = cluster.namespace("no-mutating-policies")
-    cluster.apply(_RIGHTS.replace("NAMESPACE", name))
-    _wait_for_rights(allowed, name)
+    name = team_of(cluster.namespace("no-mutating-policies"))
     admin, path = cluster.identity("admin"), "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings"
     elsewhere = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [name]}]}
     bindings = [item["metadata"]["name"] for item in admin.request("GET", path).body["items"]]
@@ -381,7 +389,7 @@ def table(name: str) -> Any:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes `case` runs once for each case of the table that its module names in TABLE."""
-    if "case" in metafunc.fixturenames:
+    if "case" in metafunc.fixturenames and hasattr(metafunc.module, "TABLE"):
         cases = metafunc.module.cases(table(metafunc.module.TABLE))
         metafunc.parametrize("case", [case for _, case in cases], ids=[name for name, _ in cases])
 
