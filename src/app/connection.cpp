@@ -35,9 +35,8 @@ bool is_final(const Error& error) {
 
 }  // namespace
 
-Result<Connection> make_connection(asio::io_context& io, Clock& clock,
-                                   const OperatorOptions& options) {
-  const kube::ConfigSource source{.kubeconfig = options.kubeconfig, .context = options.context};
+Result<Connection> make_connection(asio::io_context& io, Clock& clock, const KubeFlags& flags) {
+  const kube::ConfigSource source{.kubeconfig = flags.kubeconfig, .context = flags.context};
   auto config = kube::load_config(source);
   if (!config) return fail(config.error());
   Connection connection{.config = std::move(*config), .tokens = {}, .transport = {}, .client = {}};

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "app/options.hpp"
+#include "app/flags.hpp"
 #include "base/clock.hpp"
 #include "kube/client.hpp"
 #include "kube/config.hpp"
@@ -19,8 +19,7 @@ struct Connection {
 };
 
 /// Reads the configuration; the error names file and field. Opens no connection.
-Result<Connection> make_connection(asio::io_context& io, Clock& clock,
-                                   const OperatorOptions& options);
+Result<Connection> make_connection(asio::io_context& io, Clock& clock, const KubeFlags& flags);
 
 /// Who we are, and which instance: asks until the API server answers. `unauthorized` and
 /// `forbidden` are final; everything else is waited out.

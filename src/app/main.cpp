@@ -1,6 +1,7 @@
 #include <exception>
 
 #include "app/operator.hpp"
+#include "app/reap.hpp"
 #include "base/log.hpp"
 #include "net/cpprest_transport.hpp"
 
@@ -10,8 +11,14 @@ int main(int argc, char** argv) {
     portcullis::net::initialize_cpprest();
     const auto line = app::parse_command_line(argc, argv);
     if (line.done) return line.exit;
-    portcullis::log::configure(line.options.log_level, line.options.log_format);
-    return app::run_operator(line.options);
+    portcullis::log::configure(line.log().level, line.log().format);
+    switch (line.command) {
+      case app::Command::run_operator:
+        return app::run_operator(line.options);
+      case app::Command::reap:
+        return app::run_reap(line.reap);
+    }
+    return app::exit_code::internal;
   } catch (const std::exception& error) {
     portcullis::log::error("internal error", {{"error", error.what()}});
     return app::exit_code::internal;

@@ -20,10 +20,8 @@
 #include "controllers/request_reconciler.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/wiring.hpp"
-#include "kube/files.hpp"
 #include "kube/lease.hpp"
 #include "kube/reflector.hpp"
-#include "net/tls.hpp"
 
 namespace portcullis::app {
 namespace {
@@ -49,15 +47,6 @@ std::string make_identity(const std::string& given) {
   return std::string(host.data()) + "_" + fmt::format("{:016x}", random_seed());
 }
 
-Result<std::string> read_file(const std::string& flag, const std::string& path) {
-  auto text = kube::read_file(path);
-  if (!text) return fail(text.error().kind, flag + ": " + text.error().message);
-  if (kube::trimmed(*text).empty()) {
-    return fail(Error::Kind::invalid, flag + ": " + path + ": is empty");
-  }
-  return text;
-}
-
 int complain(int code, const Error& error) {
   log::error("cannot start", {{"error", error.message}, {"exit_code", code}});
   return code;
@@ -74,7 +63,7 @@ class Operator {
         options_(options),
         connection_(std::move(connection)),
         identity_(make_identity(options.identity)),
-        providers_(io, clock, options_, std::move(ca_pem)) {}
+        providers_(io, clock, options_.azure, std::move(ca_pem)) {}
 
   int run() {
     asio::signal_set signals(io_, SIGINT, SIGTERM);
@@ -347,30 +336,11 @@ class Operator {
 int run_operator(const OperatorOptions& options) {
   asio::io_context io(1);
   SystemClock clock;
-  auto connection = make_connection(io, clock, options);
+  auto connection = make_connection(io, clock, options.kube);
   if (!connection) return complain(exit_code::configuration, connection.error());
-  std::string ca_pem;
-  if (!options.azure_ca_file.empty()) {
-    auto read = read_file("--azure-ca-file", options.azure_ca_file);
-    if (!read) return complain(exit_code::configuration, read.error());
-    ca_pem = std::move(*read);
-    const auto trust = net::make_trust(ca_pem);
-    if (!trust) {
-      return complain(exit_code::configuration,
-                      {.kind = Error::Kind::invalid,
-                       .message = "--azure-ca-file: \"" + options.azure_ca_file +
-                                  "\": " + trust.error().message});
-    }
-  }
-  for (const auto& [flag, path] :
-       {std::pair{"--azure-client-secret-file", options.client_secret_file},
-        std::pair{"--azure-federated-token-file", options.federated_token_file}}) {
-    if (path.empty()) continue;
-    if (const auto readable = read_file(flag, path); !readable) {
-      return complain(exit_code::configuration, readable.error());
-    }
-  }
-  Operator program(io, clock, options, std::move(*connection), std::move(ca_pem));
+  auto ca_pem = load_azure_files(options.azure);
+  if (!ca_pem) return complain(exit_code::configuration, ca_pem.error());
+  Operator program(io, clock, options, std::move(*connection), std::move(*ca_pem));
   const int code = program.run();
   // Whoever could not start has said so in one line.
   if (code != exit_code::refused) log::info("stopped", {{"exit_code", code}});

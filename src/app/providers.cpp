@@ -24,10 +24,10 @@ std::string fingerprint(const model::CloudAccount& account) {
 
 }  // namespace
 
-Providers::Providers(asio::io_context& io, Clock& clock, const OperatorOptions& options,
+Providers::Providers(asio::io_context& io, Clock& clock, const AzureFlags& flags,
                      std::string ca_pem)
     : clock_(clock),
-      options_(options),
+      flags_(flags),
       ca_pem_(std::move(ca_pem)),
       make_transport_(
           [&io, &clock](net::Origin origin, net::TlsOptions tls, net::TransportOptions transport) {
@@ -42,18 +42,18 @@ Result<cloud::AzureOptions> Providers::options_for(const model::CloudAccount& ac
                 "spec.azure.environment \"" + account.environment + "\" is unknown");
   }
   cloud::AzureOptions out{.endpoints = *endpoints, .subscription_id = account.subscription};
-  if (!options_.arm_endpoint.empty()) {
-    out.endpoints.arm = options_.arm_endpoint;
-    out.endpoints.audience = options_.arm_endpoint;
+  if (!flags_.arm_endpoint.empty()) {
+    out.endpoints.arm = flags_.arm_endpoint;
+    out.endpoints.audience = flags_.arm_endpoint;
   }
-  if (!options_.login_endpoint.empty()) out.endpoints.login = options_.login_endpoint;
-  if (!options_.imds_endpoint.empty()) out.endpoints.imds = options_.imds_endpoint;
+  if (!flags_.login_endpoint.empty()) out.endpoints.login = flags_.login_endpoint;
+  if (!flags_.imds_endpoint.empty()) out.endpoints.imds = flags_.imds_endpoint;
   out.endpoints.ca_pem = ca_pem_;
   out.tenant_id = account.tenant;
-  out.client_id = account.client_id.empty() ? options_.default_client_id : account.client_id;
+  out.client_id = account.client_id.empty() ? flags_.default_client_id : account.client_id;
   out.credential = kind_of(account.credential);
   if (account.credential == model::Credential::client_secret) {
-    out.secret_file = options_.client_secret_file;
+    out.secret_file = flags_.client_secret_file;
     if (out.secret_file.empty()) {
       return fail(Error::Kind::invalid,
                   "spec.azure.credential is ClientSecret, but the operator was given no "
@@ -61,7 +61,7 @@ Result<cloud::AzureOptions> Providers::options_for(const model::CloudAccount& ac
     }
   }
   if (account.credential == model::Credential::workload_identity) {
-    out.secret_file = options_.federated_token_file;
+    out.secret_file = flags_.federated_token_file;
     if (out.secret_file.empty()) {
       return fail(Error::Kind::invalid,
                   "spec.azure.credential is WorkloadIdentity, but the operator was given no "

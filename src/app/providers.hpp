@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "app/options.hpp"
+#include "app/flags.hpp"
 #include "cloud/azure_provider.hpp"
 #include "model/account.hpp"
 
@@ -15,7 +15,7 @@ namespace portcullis::app {
 /// one still has in flight are let end.
 class Providers {
  public:
-  Providers(asio::io_context& io, Clock& clock, const OperatorOptions& options, std::string ca_pem);
+  Providers(asio::io_context& io, Clock& clock, const AzureFlags& flags, std::string ca_pem);
 
   Result<cloud::Provider*> of(const model::CloudAccount& account);
 
@@ -31,7 +31,7 @@ class Providers {
   Result<cloud::AzureOptions> options_for(const model::CloudAccount& account) const;
 
   Clock& clock_;
-  const OperatorOptions& options_;
+  const AzureFlags& flags_;
   std::string ca_pem_;
   cloud::TransportFactory make_transport_;
   std::map<std::string, Entry> entries_;

@@ -51,6 +51,15 @@ void SystemClock::observe(TimePoint server_time, std::string_view origin) {
   for (auto* sleeper : date_sleepers_) sleeper->cancel();  // their boot deadline has changed
 }
 
+bool SystemClock::heard_a_date() const {
+  return time_.latest_stated(read_boot_clock()).has_value();
+}
+
+TimePoint SystemClock::latest() const {
+  const TimePoint known = std::max(now(), read_wall_clock());
+  return std::max(known, time_.latest_stated(read_boot_clock()).value_or(known));
+}
+
 Duration SystemClock::skew() const {
   return time_.largest_skew(read_wall_clock(), read_boot_clock());
 }

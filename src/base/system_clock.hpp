@@ -20,6 +20,12 @@ class SystemClock final : public Clock {
   Task<void> sleep_until(TimePoint when, Wake* wake = nullptr) override;
   Task<void> sleep_for(Duration duration, Wake* wake = nullptr) override;
 
+  /// Whether a server stated a date, believed or doubted (see TrustedTime).
+  bool heard_a_date() const;
+
+  /// The latest that the wall clock or any server says; never before `now`.
+  TimePoint latest() const;
+
   /// How far the servers' dates are from the wall clock, those that `now` does not follow (see
   /// TrustedTime) too: the largest difference either way, positive if a server is ahead.
   Duration skew() const;

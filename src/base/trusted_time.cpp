@@ -26,6 +26,13 @@ TrustedTime::Heard TrustedTime::observe(TimePoint date, std::string_view origin,
   return Heard::moved;
 }
 
+std::optional<TimePoint> TrustedTime::latest_stated(BootTime boot) const {
+  if (latest_.empty()) return std::nullopt;
+  const auto latest =
+      std::ranges::max_element(latest_, {}, [](const auto& stated) { return stated.second; });
+  return TimePoint(boot.time_since_epoch() + latest->second);
+}
+
 Duration TrustedTime::largest_skew(TimePoint wall, BootTime boot) const {
   const Duration wall_offset = wall.time_since_epoch() - boot.time_since_epoch();
   Duration largest{0};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,9 @@ class TrustedTime {
   /// `origin` stated `date` at `boot`. The first good date replaces the wall clock, which may be
   /// ahead of the truth; later ones move time forward only.
   Heard observe(TimePoint date, std::string_view origin, BootTime boot);
+
+  /// The latest that any origin stated, doubted or not; nothing before the first date.
+  std::optional<TimePoint> latest_stated(BootTime boot) const;
 
   /// How far the origins' latest dates, doubted ones too, are from `wall`, which was read at
   /// `boot`: the difference that is largest either way; zero before the first date.

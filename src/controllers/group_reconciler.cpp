@@ -9,6 +9,7 @@
 #include "controllers/group_wants.hpp"
 #include "controllers/orphans.hpp"
 #include "controllers/resources.hpp"
+#include "controllers/rule_closing.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
@@ -248,19 +249,7 @@ Task<Result<Done>> GroupReconciler::apply(cloud::Provider* provider, std::string
     world_.stood.insert(change.grants.begin(), change.grants.end());
     co_return co_await provider->put_rule(group, change.rule);
   }
-  const auto removed = co_await provider->remove_rule(group, change.rule.name);
-  if (removed || change.rule.access != model::Access::allow) co_return removed;
-  co_return co_await close_anyway(provider, group, change.rule, removed.error());
-}
-
-Task<Result<Done>> GroupReconciler::close_anyway(cloud::Provider* provider, std::string group,
-                                                 model::SecurityRule rule, Error refused) {
-  const bool for_good =
-      refused.kind == Error::Kind::locked || refused.kind == Error::Kind::forbidden;
-  if (!for_good || plan::is_inert(rule)) co_return fail(std::move(refused));
-  log::warning("delete refused, making the rule inert",
-               {{"group", group}, {"rule", rule.name}, {"error", refused.message}});
-  co_return co_await provider->put_rule(group, plan::make_inert(rule));
+  co_return co_await close_rule(provider, std::move(group), std::move(change.rule));
 }
 
 /// Whether it removes a rule whose own mark says that it is over. No replica wants that back, so it

@@ -28,8 +28,6 @@ class GroupReconciler final : public runtime::Reconciler {
   Task<Result<Done>> carry_out(cloud::Provider* provider, std::string key,
                                std::vector<plan::Change> changes);
   Task<Result<Done>> apply(cloud::Provider* provider, std::string group, plan::Change change);
-  Task<Result<Done>> close_anyway(cloud::Provider* provider, std::string group,
-                                  model::SecurityRule rule, Error refused);
   bool is_past_its_end(const plan::Change& change) const;
   Task<Result<bool>> grants_still_stand(std::vector<std::string> grants);
   void replan(const std::string& key);

@@ -126,23 +126,31 @@ const char* to_string(RuleKind kind) {
 
 bool is_instance(std::string_view text) { return is_word(text, instance_length); }
 
-Mark read_mark(std::string_view name, std::string_view description, std::string_view instance) {
+std::optional<std::string> instance_of(std::string_view name) {
   const std::string lower = model::ascii_lower(name);
   std::string_view rest = lower;
-  if (!rest.starts_with(name_prefix)) return ForeignMark{};
+  if (!rest.starts_with(name_prefix)) return std::nullopt;
   rest.remove_prefix(name_prefix.size());
   const std::string_view whose = rest.substr(0, instance_length);
-  if (!is_instance(whose) || rest.substr(whose.size()).substr(0, 1) != "-") return ForeignMark{};
-  const auto kind = read_name_tail(rest.substr(instance_length + 1));
+  if (!is_instance(whose) || rest.substr(whose.size()).substr(0, 1) != "-") return std::nullopt;
+  return std::string(whose);
+}
+
+Mark read_mark(std::string_view name, std::string_view description, std::string_view instance) {
+  const auto whose = instance_of(name);
+  if (!whose) return ForeignMark{};
+  const std::string tail =
+      model::ascii_lower(name.substr(name_prefix.size() + instance_length + 1));
+  const auto kind = read_name_tail(tail);
 
   Reading reading = read_description(description);
   if (const auto* mark = std::get_if<OwnMark>(&reading); mark && kind && mark->kind != *kind) {
     reading = UnreadableMark{"name and description name different kinds"};
   }
   const auto* mark = std::get_if<OwnMark>(&reading);
-  if (whose != instance) {
+  if (*whose != instance) {
     if (!kind) return ForeignMark{};
-    return ForeignMark{.instance = std::string(whose),
+    return ForeignMark{.instance = *whose,
                        .kind = mark ? kind : std::nullopt,
                        .until = mark ? mark->until : std::nullopt};
   }

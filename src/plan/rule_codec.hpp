@@ -43,6 +43,9 @@ using Mark = std::variant<ForeignMark, OwnMark, UnreadableMark>;
 /// Whether a text can be an instance: eight characters a-z or 0-9.
 bool is_instance(std::string_view text);
 
+/// The instance in a name of the form "portcullis-<instance>-…", whatever follows; in lower case.
+std::optional<std::string> instance_of(std::string_view name);
+
 /// Reads name and description together: the kinds in both must agree. Names compare without regard
 /// to case, as in ARM. Unknown `key=value` words behind the known ones are let pass, so that an old
 /// closer understands a newer writer; any other text makes the mark unreadable.

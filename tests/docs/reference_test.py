@@ -57,17 +57,40 @@ def test_a_list_of_words_is_complete(heading, words):
     assert sorted(rows()[heading]) == sorted(words)
 
 
+def flags_in(path: str) -> list[str]:
+    return constants(path, r'(?:text\(|add_option\(|add_option_function<[^(]*\(|add_flag\()\s*"(--[a-z-]+)"')
+
+
+def section(heading: str) -> str:
+    return REFERENCE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
 def test_each_flag_of_the_operator_is_explained_with_its_environment_variable():
-    source = (ROOT / "src/app/options.cpp").read_text()
-    flags = re.findall(r'(?:text\(|add_option\()"(--[a-z-]+)"', source)
-    environment = re.findall(r'"((?:PORTCULLIS|AZURE|POD)_[A-Z_]+)"', source)
-    assert flags and len(flags) == len(environment)
+    flags, environment = [], []
+    for path in ("src/app/flags.cpp", "src/app/options.cpp"):
+        flags += [flag for flag in flags_in(path) if flag != "--output"]  # that one is of other commands
+        environment += constants(path, r'"((?:PORTCULLIS|AZURE|POD)_[A-Z_]+)"')
+    assert len(flags) == len(environment)
     table = dict(re.findall(r"^\| `(--[a-z-]+)` \| `([A-Z_]+)` \|", REFERENCE, re.MULTILINE))
     assert table == dict(zip(flags, environment, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("heading", "source"),
+    [("Closing without Kubernetes: `portcullis reap`", "src/app/reap_options.cpp")],
+)
+def test_each_flag_of_a_command_is_explained(heading, source):
+    table = re.findall(r"^\| `(--[a-z-]+)` \|", section(heading), re.MULTILINE)
+    assert sorted(table) == sorted([*flags_in(source), "--output"])
+
+
+def test_each_outcome_of_reap_is_explained():
+    outcomes = constants("src/app/reap_report.cpp", r'case ReapOutcome::\w+:\s+return "([\w-]+)";')
+    assert rows()["Closing without Kubernetes: `portcullis reap`"][-len(outcomes):] == outcomes
+
+
 def test_each_exit_code_is_explained():
-    codes = constants("src/app/options.hpp", r"constexpr int \w+ = (\d+);")
+    codes = constants("src/app/flags.hpp", r"constexpr int \w+ = (\d+);")
     assert re.findall(r"^\| (\d) \|", REFERENCE, re.MULTILINE) == codes
 
 

@@ -144,6 +144,19 @@ class Lab:
         """Somebody else deletes a rule."""
         self._ask("DELETE", self._rule_path(resource_group, nsg, rule))
 
+    def lock(self, scope: str, level: str = "CanNotDelete") -> None:
+        """A management lock on an ARM id."""
+        self._ask("POST", "/locks", {"scope": scope, "level": level})
+
+    def deny(self, action: str, scope: str = "") -> None:
+        """RBAC: nobody may do that there any more; lists leave out what may not be read."""
+        self._ask("POST", "/denials", {"action": action, "scope": scope})
+
+    def lift(self) -> None:
+        """Takes all locks and denials away."""
+        for what in ("/locks", "/denials"):
+            self._ask("DELETE", what)
+
     def connect(self, client: str, machine: str, port: int, protocol: str = "Tcp") -> dict[str, Any]:
         """The judge's word on a new flow from this address: {"allowed": bool, "rule": the rule that decides}."""
         flow = {"from": client, "to": machine, "port": port, "protocol": protocol}

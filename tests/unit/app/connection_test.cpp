@@ -66,7 +66,7 @@ TEST_CASE("a running operator stays with its cluster, whatever its kubeconfig sa
           "[app]") {
   log::configure(log::Level::error, log::Format::text);
   TwoClusters world;
-  OperatorOptions options;
+  KubeFlags options;
   options.kubeconfig = world.config("first", world.first_address());
   auto connection = make_connection(world.io, world.clock, options);
   REQUIRE(connection);
@@ -95,7 +95,7 @@ TEST_CASE("a running operator stays with its cluster, whatever its kubeconfig sa
 TEST_CASE("a rotated certificate authority is taken up by a running operator", "[app]") {
   log::configure(log::Level::error, log::Format::text);
   TwoClusters world;
-  OperatorOptions options;
+  KubeFlags options;
   options.kubeconfig = world.config("first", world.first_address());
   const auto wrong = test::make_authority();
   world.folder.write("ca.pem", wrong.pem);

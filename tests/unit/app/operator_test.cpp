@@ -83,11 +83,11 @@ struct World {
 
   World() {
     log::configure(log::Level::error, log::Format::text);
-    options.kubeconfig = folder.write("config",
-                                      "current-context: c\n"
-                                      "contexts: [{name: c, context: {cluster: c, user: u}}]\n"
-                                      "clusters: [{name: c, cluster: {server: \"" +
-                                          server.address() + "\"}}]\nusers: [{name: u}]\n");
+    options.kube.kubeconfig = folder.write("config",
+                                           "current-context: c\n"
+                                           "contexts: [{name: c, context: {cluster: c, user: u}}]\n"
+                                           "clusters: [{name: c, cluster: {server: \"" +
+                                               server.address() + "\"}}]\nusers: [{name: u}]\n");
     options.instance = "testtest";
     options.identity = "one";
     options.retry_period = 1s;
@@ -151,10 +151,9 @@ TEST_CASE("an answer without the cluster's UID is no reason to fall over", "[app
 
 TEST_CASE("a file that cannot be used is told before anything runs", "[app]") {
   World world;
-  std::string OperatorOptions::* const flag =
-      GENERATE(&OperatorOptions::client_secret_file, &OperatorOptions::federated_token_file,
-               &OperatorOptions::azure_ca_file);
-  std::string& file = world.options.*flag;
+  std::string AzureFlags::* const flag = GENERATE(
+      &AzureFlags::client_secret_file, &AzureFlags::federated_token_file, &AzureFlags::ca_file);
+  std::string& file = world.options.azure.*flag;
   file = GENERATE(as<std::string>{}, "", "/dev/zero", "empty", "pipe");
   if (file == "empty") file = world.folder.write("empty", " \n");
   if (file == "pipe") {

@@ -15,8 +15,8 @@ struct Parsed {
   std::string told;  ///< on standard error
 };
 
-Parsed parse(std::vector<std::string> flags) {
-  flags.insert(flags.begin(), {"portcullis", "operator"});
+Parsed parse(std::vector<std::string> flags, const std::string& command = "operator") {
+  flags.insert(flags.begin(), {"portcullis", command});
   std::vector<char*> arguments;
   for (std::string& flag : flags) arguments.push_back(flag.data());
   std::ostringstream told;
@@ -67,6 +67,49 @@ TEST_CASE("endpoints are whole addresses, or are refused without being repeated"
   CHECK((parsed.told.find(flag) != std::string::npos) == !good);
   CHECK(std::ranges::count(parsed.told, '\n') == (good ? 0 : 1));
   CHECK(parsed.told.find("hunter2") == std::string::npos);
+}
+
+/// What `reap` cannot do without.
+const std::vector<std::string> where = {"--subscription=1111", "--tenant=2222", "--client-id=3333",
+                                        "--azure-federated-token-file=token"};
+
+Parsed parse_reap(std::vector<std::string> flags, std::vector<std::string> base = where) {
+  base.insert(base.end(), flags.begin(), flags.end());
+  return parse(base, "reap");
+}
+
+TEST_CASE("reap takes the place from its flags, and little else is needed", "[app]") {
+  const auto parsed = parse_reap({"--resource-group=net", "--resource-group=web", "--timeout=90s"});
+  CAPTURE(parsed.told);
+  REQUIRE_FALSE(parsed.line.done);
+  CHECK(parsed.line.command == Command::reap);
+  const ReapOptions& reap = parsed.line.reap;
+  CHECK(reap.subscription == "1111");
+  CHECK(reap.azure.default_client_id == "3333");
+  CHECK(reap.resource_groups == std::vector<std::string>{"net", "web"});
+  CHECK(reap.timeout == 90s);
+  CHECK_FALSE((reap.all || reap.locks || reap.dry_run));
+  CHECK(parse_reap({"--credential=managed-identity"}, {"--subscription=1111"}).line.done == false);
+}
+
+TEST_CASE("reap refuses what is missing, or too much for no instance", "[app]") {
+  const auto [flags, told] = GENERATE(table<std::vector<std::string>, std::string>({
+      {{"--all"}, "portcullis: --all needs --instance\n"},
+      {{"--locks"}, "portcullis: --locks needs --instance\n"},
+      {{"--credential=client-secret"},
+       "portcullis: --credential=client-secret needs --azure-client-secret-file\n"},
+      {{"--instance=prod"},
+       "portcullis: --instance: \"prod\" must be eight characters a-z or 0-9 (see --help)\n"},
+      {{"--timeout=0s"},
+       "portcullis: --timeout: \"0s\" is no duration of at least 1s, such as 15s (see --help)\n"},
+  }));
+  const auto parsed = parse_reap(flags);
+  CHECK(parsed.line.exit == exit_code::usage);
+  CHECK(parsed.told == told);
+  CHECK_FALSE(parse_reap({"--all", "--locks", "--instance=abcd1234"}).line.done);
+  CHECK(parse_reap({}, {"--tenant=2222"}).line.exit == exit_code::usage);
+  CHECK(parse_reap({}, {"--subscription=1111"}).line.exit == exit_code::usage);
+  CHECK(parse_reap({"--output=yaml"}).line.exit == exit_code::usage);
 }
 
 }  // namespace

@@ -53,6 +53,16 @@ TEST_CASE("one server's wrong date moves nothing, however often it is said", "[t
   CHECK(scene.say(cluster, 31s + 1s, 4s) == Heard::doubted);
 }
 
+TEST_CASE("the latest date that was stated is known, believed or not", "[time]") {
+  Scene scene;
+  CHECK_FALSE(scene.time.latest_stated(boot));
+  scene.say(cluster, -1h);
+  CHECK(scene.time.latest_stated(boot + 1s) == start + 1s - 1h);
+  scene.say(cloud, 24h);
+  CHECK(scene.ahead() == -1h);
+  CHECK(scene.time.latest_stated(boot) == start + 24h);
+}
+
 TEST_CASE("many small steps of one server are no way to a large one", "[time]") {
   rc::check([] {
     Scene scene;

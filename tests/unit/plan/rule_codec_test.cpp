@@ -83,6 +83,16 @@ TEST_CASE("A rule of another instance is foreign, but it can be told what it is"
   CHECK_FALSE(vague.kind);
 }
 
+TEST_CASE("A name tells its instance, whatever stands behind it") {
+  CHECK(instance_of("Portcullis-ABCD1234-lock-" + hash20) == "abcd1234");
+  CHECK(instance_of("portcullis-zzzz9999-whatever") == "zzzz9999");
+  const auto* name =
+      GENERATE("ssh", "", "portcullis-", "portcullis-abcd1234", "portcullis-abc-open",
+               "portcullis-abcd12345-open", "xportcullis-abcd1234-open");
+  CAPTURE(name);
+  CHECK_FALSE(instance_of(name));
+}
+
 TEST_CASE("Words of a later version are let pass, other text is not") {
   const std::string text = "portcullis/v1 open until=2026-11-22T18:45:00Z";
   CHECK(std::holds_alternative<OwnMark>(read_mark(name_of("open"), text + " zone=3", instance)));
