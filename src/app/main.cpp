@@ -1,5 +1,6 @@
 #include <exception>
 
+#include "app/check.hpp"
 #include "app/operator.hpp"
 #include "app/reap.hpp"
 #include "base/log.hpp"
@@ -17,6 +18,8 @@ int main(int argc, char** argv) {
         return app::run_operator(line.options);
       case app::Command::reap:
         return app::run_reap(line.reap);
+      case app::Command::check:
+        return app::run_check(line.check);
     }
     return app::exit_code::internal;
   } catch (const std::exception& error) {

@@ -37,6 +37,8 @@ const LogFlags& CommandLine::log() const {
       return options.log;
     case Command::reap:
       return reap.log;
+    case Command::check:
+      return check.log;
   }
   return options.log;
 }
@@ -87,6 +89,7 @@ CommandLine parse_command_line(int argc, char** argv) {
       ->capture_default_str();
   add_log_flags(*run, options.log);
   const auto* reap = add_reap(program, line.reap);
+  const auto* check = add_check(program, line.check);
 
   try {
     program.parse(argc, argv);

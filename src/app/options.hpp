@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "app/check_options.hpp"
 #include "app/flags.hpp"
 #include "app/reap_options.hpp"
 #include "base/time.hpp"
@@ -27,7 +28,7 @@ struct OperatorOptions {
   Duration stop_within = std::chrono::seconds(9);
 };
 
-enum class Command { run_operator, reap };
+enum class Command { run_operator, reap, check };
 
 /// Parses the command line (flags win over the environment). When the program has nothing more to
 /// do (help, version, an error), `exit` is set and everything has been printed.
@@ -35,6 +36,7 @@ struct CommandLine {
   Command command = Command::run_operator;
   OperatorOptions options{};
   ReapOptions reap{};
+  CheckOptions check{};
   bool done = false;
   int exit = exit_code::ok;
 

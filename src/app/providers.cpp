@@ -72,7 +72,7 @@ Result<cloud::AzureOptions> Providers::options_for(const model::CloudAccount& ac
   return out;
 }
 
-Result<cloud::Provider*> Providers::of(const model::CloudAccount& account) {
+Result<cloud::AzureProvider*> Providers::of(const model::CloudAccount& account) {
   Entry& entry = entries_[account.meta.uid];
   const std::string made_of = fingerprint(account);
   if (entry.provider && entry.made_of == made_of) return entry.provider.get();

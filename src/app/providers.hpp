@@ -17,7 +17,7 @@ class Providers {
  public:
   Providers(asio::io_context& io, Clock& clock, const AzureFlags& flags, std::string ca_pem);
 
-  Result<cloud::Provider*> of(const model::CloudAccount& account);
+  Result<cloud::AzureProvider*> of(const model::CloudAccount& account);
 
   /// Ends all calls with `cancelled`.
   void close();

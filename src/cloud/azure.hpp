@@ -40,6 +40,8 @@ class Azure final : public AzureProvider {
       std::vector<std::string> resource_groups) override;
   Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule) override;
   Task<Result<Done>> remove_rule(std::string group, std::string name) override;
+  Task<Result<std::vector<ManagementLock>>> list_locks() override;
+  Task<Result<std::vector<Permission>>> list_permissions(std::string resource_group) override;
   void close() override;
 
  private:

@@ -7,6 +7,7 @@
 #include "base/clock.hpp"
 #include "cloud/azure_endpoints.hpp"
 #include "cloud/credential.hpp"
+#include "cloud/inspector.hpp"
 #include "cloud/provider.hpp"
 #include "net/beast_transport.hpp"
 #include "net/url.hpp"
@@ -22,6 +23,8 @@ struct AzureApiVersions {
   std::string network = "2024-05-01";
   std::string compute = "2024-07-01";
   std::string subscriptions = "2022-12-01";
+  std::string locks = "2016-09-01";
+  std::string permissions = "2022-04-01";
 };
 
 struct AzureLimits {
@@ -46,7 +49,7 @@ struct AzureOptions {
 };
 
 /// One subscription of Azure. At most four calls at a time, writes first.
-class AzureProvider : public Provider {
+class AzureProvider : public Provider, public Inspector {
  public:
   /// Ends calls and waits with `cancelled`, refuses later ones. Whoever awaits a call must have
   /// been resumed before the provider may be destroyed.

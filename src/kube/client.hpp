@@ -52,6 +52,7 @@ struct Preconditions {
 struct AccessAttributes {
   std::string group;
   std::string resource;
+  std::string subresource{};
   std::string ns{};
   std::string name{};
   std::string verb;
@@ -110,6 +111,9 @@ class Client {
   /// Whether the user may. An evaluation error is an Error, never a yes; so is a user without a
   /// name.
   Task<Result<bool>> may(UserInfo user, AccessAttributes attributes);
+
+  /// Whether this client may. No right is needed to ask.
+  Task<Result<bool>> may_i(AccessAttributes attributes);
 
   /// Who this client is.
   Task<Result<UserInfo>> who_am_i();

@@ -12,15 +12,17 @@ Resource review(const char* group, const char* plural, const char* kind) {
   return {.group = group, .version = "v1", .plural = plural, .kind = kind, .namespaced = false};
 }
 
-json to_json(const UserInfo& user, const AccessAttributes& attributes) {
-  json spec{{"user", user.username},
-            {"resourceAttributes",
-             {{"group", attributes.group},
-              {"resource", attributes.resource},
-              {"verb", attributes.verb}}}};
-  auto& resource = spec["resourceAttributes"];
+json to_json(const AccessAttributes& attributes) {
+  json resource{
+      {"group", attributes.group}, {"resource", attributes.resource}, {"verb", attributes.verb}};
+  if (!attributes.subresource.empty()) resource["subresource"] = attributes.subresource;
   if (!attributes.ns.empty()) resource["namespace"] = attributes.ns;
   if (!attributes.name.empty()) resource["name"] = attributes.name;
+  return resource;
+}
+
+json to_json(const UserInfo& user, const AccessAttributes& attributes) {
+  json spec{{"user", user.username}, {"resourceAttributes", to_json(attributes)}};
   if (!user.uid.empty()) spec["uid"] = user.uid;
   if (!user.groups.empty()) spec["groups"] = user.groups;
   if (!user.extra.empty()) spec["extra"] = user.extra;
@@ -47,6 +49,20 @@ std::string text(const json& value) {
   return value.is_string() ? value.get<std::string>() : std::string();
 }
 
+/// What a review answers; anything but a plain yes or no is an error.
+Result<bool> read_review(const json& answer) {
+  const json& status = part(answer, "status");
+  const json& allowed = part(status, "allowed");
+  if (!allowed.is_boolean()) {
+    return fail(Kind::malformed, "an access review without status.allowed");
+  }
+  if (part(status, "denied") == true) return false;
+  if (const auto problem = text(part(status, "evaluationError")); !problem.empty()) {
+    return fail(Kind::unavailable, "the authorizer could not tell: " + problem);
+  }
+  return allowed.get<bool>();
+}
+
 }  // namespace
 
 Task<Result<bool>> Client::may(UserInfo user, AccessAttributes attributes) {
@@ -57,16 +73,16 @@ Task<Result<bool>> Client::may(UserInfo user, AccessAttributes attributes) {
       co_await create(review("authorization.k8s.io", "subjectaccessreviews", "SubjectAccessReview"),
                       "", std::move(body));
   if (!answer) co_return fail(answer.error());
-  const json& status = part(*answer, "status");
-  const json& allowed = part(status, "allowed");
-  if (!allowed.is_boolean()) {
-    co_return fail(Kind::malformed, "a SubjectAccessReview without status.allowed");
-  }
-  if (part(status, "denied") == true) co_return false;
-  if (const auto problem = text(part(status, "evaluationError")); !problem.empty()) {
-    co_return fail(Kind::unavailable, "the authorizer could not tell: " + problem);
-  }
-  co_return allowed.get<bool>();
+  co_return read_review(*answer);
+}
+
+Task<Result<bool>> Client::may_i(AccessAttributes attributes) {
+  json body{{"spec", {{"resourceAttributes", to_json(attributes)}}}};
+  const auto answer = co_await create(
+      review("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview"), "",
+      std::move(body));
+  if (!answer) co_return fail(answer.error());
+  co_return read_review(*answer);
 }
 
 Task<Result<UserInfo>> Client::who_am_i() {

@@ -267,6 +267,7 @@ net::Response ArmModel::arm(Call& call, const std::optional<FaultAction>& fault)
   }
   const Twist twist = twist_of(fault);
   if (auto response = answer_subscription(cloud_, call)) return std::move(*response);
+  if (auto response = answer_authorization(cloud_, call)) return std::move(*response);
   if (auto response = answer_operations(cloud_, call)) return std::move(*response);
   if (auto response = answer_compute(cloud_, call)) return std::move(*response);
   if (auto response = answer_groups(cloud_, call, twist)) return std::move(*response);

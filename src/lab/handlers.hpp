@@ -16,6 +16,7 @@ struct Twist {
 /// Each answers one family of calls; nothing if the path is none of theirs. Authentication,
 /// api-version and subscription have been checked.
 std::optional<net::Response> answer_subscription(Cloud& cloud, const Call& call);
+std::optional<net::Response> answer_authorization(const Cloud& cloud, const Call& call);
 std::optional<net::Response> answer_compute(Cloud& cloud, const Call& call);
 std::optional<net::Response> answer_network(Cloud& cloud, const Call& call);
 std::optional<net::Response> answer_groups(Cloud& cloud, const Call& call, const Twist& twist);

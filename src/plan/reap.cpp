@@ -1,6 +1,7 @@
 #include "plan/reap.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "plan/rule_shape.hpp"
 
@@ -93,7 +94,9 @@ std::vector<ReapItem> plan_reap(const model::SecurityGroup& group, const ReapOrd
     if (!instance || (!order.instance.empty() && *instance != order.instance)) continue;
     items.push_back(judge(rule, std::move(*instance), order, time));
   }
-  std::ranges::stable_sort(items, {}, rung);
+  std::ranges::sort(items, {}, [](const ReapItem& item) {
+    return std::tuple(rung(item), item.rule.priority, item.rule.name);
+  });
   for (ReapItem& item : items) {
     if (item.step != ReapStep::remove) continue;
     if (const ReapItem* first = obstacle(item, items)) {

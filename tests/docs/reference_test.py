@@ -77,7 +77,10 @@ def test_each_flag_of_the_operator_is_explained_with_its_environment_variable():
 
 @pytest.mark.parametrize(
     ("heading", "source"),
-    [("Closing without Kubernetes: `portcullis reap`", "src/app/reap_options.cpp")],
+    [
+        ("Closing without Kubernetes: `portcullis reap`", "src/app/reap_options.cpp"),
+        ("What is missing: `portcullis check`", "src/app/check_options.cpp"),
+    ],
 )
 def test_each_flag_of_a_command_is_explained(heading, source):
     table = re.findall(r"^\| `(--[a-z-]+)` \|", section(heading), re.MULTILINE)
@@ -87,6 +90,12 @@ def test_each_flag_of_a_command_is_explained(heading, source):
 def test_each_outcome_of_reap_is_explained():
     outcomes = constants("src/app/reap_report.cpp", r'case ReapOutcome::\w+:\s+return "([\w-]+)";')
     assert rows()["Closing without Kubernetes: `portcullis reap`"][-len(outcomes):] == outcomes
+
+
+def test_the_rights_that_are_checked_in_a_cloud_are_those_that_the_docs_ask_for():
+    checked = constants("src/app/cloud_expectations.cpp", r'"(Microsoft\.[\w/.]+)"')
+    asked = re.findall(r"^(Microsoft\.[\w/.]+)$", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    assert sorted([*checked, "Microsoft.Resources/subscriptions/read"]) == sorted(asked)
 
 
 def test_each_exit_code_is_explained():

@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <map>
+#include <set>
+
 #include "app/flags.hpp"
 #include "base/log.hpp"
 #include "model/resource_id.hpp"

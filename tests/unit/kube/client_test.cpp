@@ -264,6 +264,25 @@ TEST_CASE("A SubjectAccessReview asks for the stored user, all of it") {
           "namespace":"team-a","name":"prod-ssh","verb":"request"}})"));
 }
 
+TEST_CASE("A question about oneself names nobody") {
+  World world;
+  world.transport.answer(201, R"({"status":{"allowed":true}})");
+  const AccessAttributes asks{.group = "portcullis.dev",
+                              .resource = "jitpolicies",
+                              .subresource = "status",
+                              .verb = "patch"};
+  CHECK(run(world.io, world.clock, world.client.may_i(asks)) == true);
+  CHECK(world.transport.last().target.starts_with(
+      "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews?"));
+  CHECK(json::parse(world.transport.last().body)["spec"] ==
+        json::parse(R"({"resourceAttributes":{"group":"portcullis.dev","resource":"jitpolicies",
+          "subresource":"status","verb":"patch"}})"));
+  world.transport.answer(201, R"({"status":{"allowed":false}})");
+  CHECK(run(world.io, world.clock, world.client.may_i(asks)) == false);
+  world.transport.answer(201, "{}");
+  CHECK(run(world.io, world.clock, world.client.may_i(asks)).error().kind == Kind::malformed);
+}
+
 TEST_CASE("Only a plain yes is a yes") {
   World world;
   const auto ask = [&](const std::string& body) {

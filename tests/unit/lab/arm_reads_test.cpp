@@ -150,5 +150,30 @@ TEST_CASE("the same requests at the same times get the same answers, byte for by
   CHECK(history() == history());
 }
 
+TEST_CASE("locks are listed where they stand, and rights as what was not denied") {
+  ArmClient arm;
+  const std::string subscription = "/subscriptions/11111111-1111-4111-8111-111111111111";
+  const std::string locks = subscription + "/providers/Microsoft.Authorization/locks";
+  const std::string rights =
+      subscription + "/resourceGroups/net/providers/Microsoft.Authorization/permissions";
+  CHECK(ArmClient::json(arm.get(locks, "2016-09-01"))["value"].empty());
+  arm.admin("POST", "/locks", {{"scope", arm.group}, {"level", "ReadOnly"}, {"name", "mine"}});
+  const Json lock = ArmClient::json(arm.get(locks, "2016-09-01"))["value"][0];
+  CHECK(lock["id"] == arm.group + "/providers/Microsoft.Authorization/locks/mine");
+  CHECK(lock["properties"]["level"] == "ReadOnly");
+  CHECK(ArmClient::json(arm.get(rights, "2022-04-01"))["value"][0]["notActions"].empty());
+  arm.admin("POST", "/denials", {{"action", "*/write"}, {"scope", subscription}});
+  arm.admin("POST", "/denials", {{"action", "*/delete"}, {"scope", arm.group}});
+  arm.admin("POST", "/denials", {{"action", "*/read"}, {"clientID", "somebody"}});
+  const Json role = ArmClient::json(arm.get(rights, "2022-04-01"))["value"][0];
+  CHECK(role["actions"] == Json::array({"*"}));
+  CHECK(role["notActions"] == Json::array({"*/write"}));
+  CHECK(arm.send({.method = "PUT", .target = locks + "?api-version=2016-09-01"}).response.status ==
+        405);
+  arm.admin("POST", "/denials", {{"action", "Microsoft.Authorization/*"}});
+  CHECK(arm.get(locks, "2016-09-01").status == 403);
+  CHECK(arm.get(rights, "2022-04-01").status == 403);
+}
+
 }  // namespace
 }  // namespace portcullis::lab
