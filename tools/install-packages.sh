@@ -11,7 +11,7 @@ packages=(
   # libraries
   libboost-dev libboost-system-dev libcpprest-dev libssl-dev zlib1g-dev
   nlohmann-json3-dev libsimdjson-dev libyaml-cpp-dev
-  libspdlog-dev libfmt-dev libcli11-dev libexpected-dev libre2-dev
+  libspdlog-dev libfmt-dev libcli11-dev libexpected-dev libre2-dev prometheus-cpp-dev
   # what the image gets besides the program
   openssl ca-certificates
 )

@@ -104,7 +104,7 @@ class Checking {
       : io_(io),
         clock_(clock),
         options_(options),
-        providers_(io, clock, options.azure, std::move(ca_pem)) {}
+        providers_(io, clock, options.azure, std::move(ca_pem), calls_) {}
 
   int run() {
     asio::co_spawn(io_, failure_of(work()),
@@ -159,6 +159,7 @@ class Checking {
   asio::io_context& io_;
   SystemClock& clock_;
   const CheckOptions& options_;
+  CloudCalls calls_;
   Providers providers_;
   std::optional<Connection> connection_;
   Findings findings_;

@@ -16,13 +16,14 @@ namespace portcullis::app {
 /// What the program ends with; also in docs/reference.md.
 namespace exit_code {
 inline constexpr int ok = 0;
-inline constexpr int internal = 1;       ///< a bug, or the machine failed us
-inline constexpr int usage = 2;          ///< a flag or environment variable
-inline constexpr int configuration = 3;  ///< a file that a flag names: kubeconfig, CA, secret
-inline constexpr int refused = 4;        ///< API server or cloud does not accept our credential
-inline constexpr int lease_lost = 5;     ///< another replica may act now; start again
-inline constexpr int left = 6;           ///< reap: something that is to go stands
-inline constexpr int unknown = 7;        ///< reap: whether something overdue stands cannot be told
+inline constexpr int internal = 1;  ///< a bug, or the machine failed us
+inline constexpr int usage = 2;     ///< a flag or environment variable
+/// What a flag names cannot be used: a file (kubeconfig, CA, secret), an address to listen on.
+inline constexpr int configuration = 3;
+inline constexpr int refused = 4;     ///< API server or cloud does not accept our credential
+inline constexpr int lease_lost = 5;  ///< another replica may act now; start again
+inline constexpr int left = 6;        ///< reap: something that is to go stands
+inline constexpr int unknown = 7;     ///< reap: whether something overdue stands cannot be told
 }  // namespace exit_code
 
 struct KubeFlags {

@@ -8,8 +8,11 @@
 #include <vector>
 
 #include "app/connection.hpp"
+#include "app/endpoints.hpp"
 #include "app/failure.hpp"
+#include "app/metrics.hpp"
 #include "app/providers.hpp"
+#include "app/vitals.hpp"
 #include "base/log.hpp"
 #include "base/system_clock.hpp"
 #include "controllers/account_reconciler.hpp"
@@ -63,9 +66,18 @@ class Operator {
         options_(options),
         connection_(std::move(connection)),
         identity_(make_identity(options.identity)),
-        providers_(io, clock, options_.azure, std::move(ca_pem)) {}
+        providers_(io, clock, options_.azure, std::move(ca_pem), cloud_calls_) {}
 
   int run() {
+    auto endpoints = Endpoints::open(
+        io_, clock_, options_.health_listen, options_.metrics_listen,
+        [this] { return judge_health({failed_, stopping_, elector_.get(), world_.get()}); },
+        [this] { return render_metrics(metric_sources()); });
+    if (!endpoints) {
+      io_.run();  // what was opened already comes to its end
+      return complain(exit_code::configuration, endpoints.error());
+    }
+    endpoints_ = std::move(*endpoints);
     asio::signal_set signals(io_, SIGINT, SIGTERM);
     signals.async_wait([this](boost::system::error_code error, int number) {
       if (!error) {
@@ -79,6 +91,19 @@ class Operator {
   }
 
  private:
+  MetricSources metric_sources() const {
+    MetricSources sources{.now = clock_.now(),
+                          .leads = elector_ && elector_->holds_for(Duration(0)),
+                          .world = world_.get(),
+                          .skews = clock_.skews(),
+                          .cloud = &cloud_calls_};
+    for (const auto& controller : controllers_) sources.controllers.push_back(controller.get());
+    for (const auto& [kind, reflector] : watches_) {
+      sources.watches.emplace(kind, reflector->stats().last_activity);
+    }
+    return sources;
+  }
+
   void spawn(Task<void> task) {
     asio::co_spawn(io_, failure_of(std::move(task)),
                    [this](const std::exception_ptr&, const std::optional<std::string>& failure) {
@@ -89,6 +114,7 @@ class Operator {
   void fail_all(const std::string& failure) {
     log::error("a part of the operator failed", {{"error", failure}});
     code_ = exit_code::internal;
+    failed_ = true;
     begin_stop();
   }
 
@@ -216,6 +242,7 @@ class Operator {
   void add_reflector(const kube::Resource& resource, kube::ObjectSink& sink) {
     reflectors_.push_back(
         std::make_unique<kube::Reflector>(*connection_.client, resource, sink, random_seed()));
+    watches_.emplace(resource.kind, reflectors_.back().get());
     spawn(reflectors_.back()->run());
   }
 
@@ -294,6 +321,7 @@ class Operator {
       co_await clock_.sleep_for(until - clock_.boot_now(), &idle_);
     }
     connection_.transport->close();
+    endpoints_->close();
     finished_ = true;
     cut_off_.notify();
   }
@@ -308,6 +336,7 @@ class Operator {
   OperatorOptions options_;
   Connection connection_;
   std::string identity_;
+  CloudCalls cloud_calls_;
   Providers providers_;
   std::unique_ptr<kube::Elector> elector_;
   std::unique_ptr<controllers::World> world_;
@@ -320,10 +349,13 @@ class Operator {
   std::unique_ptr<controllers::GroupReconciler> groups_;
   std::vector<std::unique_ptr<kube::Reflector>> reflectors_;
   std::vector<std::unique_ptr<runtime::Controller>> controllers_;
+  std::map<std::string, const kube::Reflector*> watches_;  ///< by kind
+  std::unique_ptr<Endpoints> endpoints_;
   Wake synced_;
   Wake idle_;
   int busy_ = 0;  ///< workers that have not returned
   bool sending_ = false;
+  bool failed_ = false;
   bool stopping_ = false;
   BootTime stop_by_{};  ///< set when stopping: nothing is waited for after that
   bool finished_ = false;
@@ -343,7 +375,8 @@ int run_operator(const OperatorOptions& options) {
   Operator program(io, clock, options, std::move(*connection), std::move(*ca_pem));
   const int code = program.run();
   // Whoever could not start has said so in one line.
-  if (code != exit_code::refused) log::info("stopped", {{"exit_code", code}});
+  const bool ran = code != exit_code::refused && code != exit_code::configuration;
+  if (ran) log::info("stopped", {{"exit_code", code}});
   return code;
 }
 

@@ -8,9 +8,15 @@ namespace {
 
 constexpr const char* footer =
     "Exit codes: 0 stopped by a signal; 1 internal error; 2 wrong flag or environment variable; "
-    "3 a file cannot be used (kubeconfig, CA, secret); 4 the API server refuses the credential; "
+    "3 a file (kubeconfig, CA, secret) or an address to listen on cannot be used; 4 the API server "
+    "refuses the credential; "
     "5 the lease was lost.\n"
     "Every flag has an environment equivalent, shown as (Env:…). Secrets come from files only.";
+
+std::string check_listen(const std::string& text) {
+  const auto parsed = parse_listen_address(text);
+  return parsed ? "" : parsed.error().message;
+}
 
 /// Empty if the times of the lease go together.
 std::string check_lease(const OperatorOptions& options) {
@@ -50,6 +56,8 @@ CommandLine parse_command_line(int argc, char** argv) {
   std::string renew = "10s";
   std::string retry = "2s";
   std::string inventory = "5m";
+  std::string health = "none";
+  std::string metrics = "none";
 
   CLI::App program("Portcullis: just-in-time VM access for Kubernetes", "portcullis");
   program.set_version_flag("--version", std::string("portcullis ") + PORTCULLIS_VERSION);
@@ -87,6 +95,15 @@ CommandLine parse_command_line(int argc, char** argv) {
        "How often the machines of selectors are listed")
       ->check(CLI::Validator(check_duration, ""))
       ->capture_default_str();
+  text("--health-listen", health, "PORTCULLIS_HEALTH_LISTEN",
+       "Where /healthz and /readyz are served, such as :8081 (all addresses) or 127.0.0.1:8081; "
+       "port 0: any free one")
+      ->check(CLI::Validator(check_listen, ""))
+      ->capture_default_str();
+  text("--metrics-listen", metrics, "PORTCULLIS_METRICS_LISTEN",
+       "Where /metrics is served, likewise; another port than that")
+      ->check(CLI::Validator(check_listen, ""))
+      ->capture_default_str();
   add_log_flags(*run, options.log);
   const auto* reap = add_reap(program, line.reap);
   const auto* check = add_check(program, line.check);
@@ -107,8 +124,11 @@ CommandLine parse_command_line(int argc, char** argv) {
   options.lease_duration = *parse_duration(lease);
   options.renew_deadline = *parse_duration(renew);
   options.retry_period = *parse_duration(retry);
+  options.health_listen = *parse_listen_address(health);
+  options.metrics_listen = *parse_listen_address(metrics);
   options.inventory_period = *parse_duration(inventory);
   if (reap->parsed()) line.command = Command::reap;
+  if (check->parsed()) line.command = Command::check;
   const auto problem = line.command == Command::reap ? check_reap(line.reap) : check_lease(options);
   if (!problem.empty()) {
     std::cerr << "portcullis: " << problem << "\n";

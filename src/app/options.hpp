@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "app/check_options.hpp"
 #include "app/flags.hpp"
+#include "app/listen_address.hpp"
 #include "app/reap_options.hpp"
 #include "base/time.hpp"
 
@@ -26,6 +28,8 @@ struct OperatorOptions {
   /// From the signal to the end, whoever does not answer. No flag: those who would kill us wait at
   /// least 10 s.
   Duration stop_within = std::chrono::seconds(9);
+  std::optional<ListenAddress> health_listen{};
+  std::optional<ListenAddress> metrics_listen{};
 };
 
 enum class Command { run_operator, reap, check };

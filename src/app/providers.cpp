@@ -25,14 +25,18 @@ std::string fingerprint(const model::CloudAccount& account) {
 }  // namespace
 
 Providers::Providers(asio::io_context& io, Clock& clock, const AzureFlags& flags,
-                     std::string ca_pem)
+                     std::string ca_pem, CloudCalls& calls)
     : clock_(clock),
       flags_(flags),
       ca_pem_(std::move(ca_pem)),
       make_transport_(
-          [&io, &clock](net::Origin origin, net::TlsOptions tls, net::TransportOptions transport) {
-            return net::make_rest_transport(io, clock, std::move(origin), std::move(tls),
-                                            std::move(transport));
+          [&io, &clock, &calls](
+              net::Origin origin, net::TlsOptions tls,
+              net::TransportOptions transport) -> Result<std::unique_ptr<net::Transport>> {
+            auto made = net::make_rest_transport(io, clock, std::move(origin), std::move(tls),
+                                                 std::move(transport));
+            if (!made) return fail(made.error());
+            return std::make_unique<MeteredTransport>(std::move(*made), clock, calls);
           }) {}
 
 Result<cloud::AzureOptions> Providers::options_for(const model::CloudAccount& account) const {

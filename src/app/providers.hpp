@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/cloud_calls.hpp"
 #include "app/flags.hpp"
 #include "cloud/azure_provider.hpp"
 #include "model/account.hpp"
@@ -15,7 +16,9 @@ namespace portcullis::app {
 /// one still has in flight are let end.
 class Providers {
  public:
-  Providers(asio::io_context& io, Clock& clock, const AzureFlags& flags, std::string ca_pem);
+  /// Each request is told to `calls`.
+  Providers(asio::io_context& io, Clock& clock, const AzureFlags& flags, std::string ca_pem,
+            CloudCalls& calls);
 
   Result<cloud::AzureProvider*> of(const model::CloudAccount& account);
 

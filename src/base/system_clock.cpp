@@ -64,6 +64,10 @@ Duration SystemClock::skew() const {
   return time_.largest_skew(read_wall_clock(), read_boot_clock());
 }
 
+std::map<std::string, Duration> SystemClock::skews() const {
+  return time_.skews(read_wall_clock(), read_boot_clock());
+}
+
 Task<void> SystemClock::sleep_until_boot(BootTime when, Wake* wake, bool* woken,
                                          bool follows_date) {
   asio::posix::stream_descriptor timer(co_await asio::this_coro::executor, make_timer(when));

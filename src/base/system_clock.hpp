@@ -30,6 +30,9 @@ class SystemClock final : public Clock {
   /// TrustedTime) too: the largest difference either way, positive if a server is ahead.
   Duration skew() const;
 
+  /// By the origins that stated a date: "https://host:port".
+  std::map<std::string, Duration> skews() const;
+
  private:
   Task<void> sleep_until_boot(BootTime when, Wake* wake, bool* woken, bool follows_date);
 

@@ -34,13 +34,18 @@ std::optional<TimePoint> TrustedTime::latest_stated(BootTime boot) const {
 }
 
 Duration TrustedTime::largest_skew(TimePoint wall, BootTime boot) const {
-  const Duration wall_offset = wall.time_since_epoch() - boot.time_since_epoch();
   Duration largest{0};
-  for (const auto& [origin, offset] : latest_) {
-    const Duration skew = offset - wall_offset;
+  for (const auto& [origin, skew] : skews(wall, boot)) {
     if (std::chrono::abs(skew) > std::chrono::abs(largest)) largest = skew;
   }
   return largest;
+}
+
+std::map<std::string, Duration> TrustedTime::skews(TimePoint wall, BootTime boot) const {
+  const Duration wall_offset = wall.time_since_epoch() - boot.time_since_epoch();
+  std::map<std::string, Duration> out;
+  for (const auto& [origin, offset] : latest_) out.emplace(origin, offset - wall_offset);
+  return out;
 }
 
 }  // namespace portcullis

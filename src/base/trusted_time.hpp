@@ -42,6 +42,9 @@ class TrustedTime {
   /// `boot`: the difference that is largest either way; zero before the first date.
   Duration largest_skew(TimePoint wall, BootTime boot) const;
 
+  /// The same for each origin.
+  std::map<std::string, Duration> skews(TimePoint wall, BootTime boot) const;
+
  private:
   Duration offset_;  ///< of time from the boot clock, and so all the others
   Duration agreed_;

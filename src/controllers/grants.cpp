@@ -190,6 +190,7 @@ Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, Verdict
                                  now + std::chrono::seconds(5));
       co_return Done{};
     }
+    if (now >= over) world.proven_closed.insert(verdict->meta.uid);
   }
   const Duration keep = parse_duration(verdict->retain_for).value_or(Duration(0));
   if (!verdict->meta.deleting && now < over + keep) {

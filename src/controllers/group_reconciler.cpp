@@ -216,6 +216,7 @@ Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::st
     const auto done = co_await apply(provider, id, change);
     wrote = true;
     log_write(id, change, done);
+    ++world_.rules_written[{change.kind, change.change_class, done.has_value()}];
     if (!done) setbacks.add(change);
     const Reach how_far = done ? Reach::change : reach_of(done.error());
     const bool cleanup = change.change_class == plan::ChangeClass::cleanup;

@@ -38,6 +38,19 @@ Stores::Stores()
       decisions(make_store<model::AccessDecision>("AccessDecision", api::decode_decision)),
       verdicts(make_store<model::AccessVerdict>("AccessVerdict", api::decode_verdict)) {}
 
+std::vector<std::string> Stores::unsynced() const {
+  std::vector<std::string> kinds;
+  const auto add = [&](const char* kind, bool synced) {
+    if (!synced) kinds.emplace_back(kind);
+  };
+  add("CloudAccount", accounts.synced());
+  add("JitPolicy", policies.synced());
+  add("AccessRequest", requests.synced());
+  add("AccessDecision", decisions.synced());
+  add("AccessVerdict", verdicts.synced());
+  return kinds;
+}
+
 World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
     : clock(the_clock),
       instance(std::move(the_instance)),

@@ -33,10 +33,9 @@ struct Stores {
   kube::Store<model::AccessDecision> decisions;
   kube::Store<model::AccessVerdict> verdicts;
 
-  bool synced() const {
-    return accounts.synced() && policies.synced() && requests.synced() && decisions.synced() &&
-           verdicts.synced();
-  }
+  bool synced() const { return unsynced().empty(); }
+  /// The kinds that no whole list has been read of.
+  std::vector<std::string> unsynced() const;
   /// An object that cannot be read may be one that wants a rule.
   bool all_readable() const {
     return accounts.poisoned().empty() && policies.poisoned().empty() &&
@@ -143,6 +142,15 @@ struct WrittenStatus {
       0;  ///< sent before it, and not seen yet when the cache showed it as wanted
 };
 
+/// One write of a rule that was tried, for the metrics.
+struct RuleWrite {
+  plan::Change::Kind kind = plan::Change::Kind::put;
+  plan::ChangeClass change_class = plan::ChangeClass::close;
+  bool succeeded = false;
+
+  auto operator<=>(const RuleWrite&) const = default;
+};
+
 /// What the controllers share: the stores, what was read of the cloud, and the queues by which they
 /// wake each other. All of it is a cache; a new process builds it anew. One thread.
 class World {
@@ -186,6 +194,8 @@ class World {
   std::map<std::string, WrittenStatus> written_status{};
   /// Grants that a rule was sent for, or seen in a group, by verdict uid.
   std::set<std::string> stood{};
+  /// How many since the start.
+  std::map<RuleWrite, std::uint64_t> rules_written{};
   /// Keys of the verdicts about requests of that key ("namespace/name"), present and past ones.
   std::map<std::string, std::set<std::string>> verdicts_about{};
   /// Keys of the decisions about a request, by its uid.

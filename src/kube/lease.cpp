@@ -88,6 +88,8 @@ Task<Result<Done>> Elector::keep_trying(bool wait_for_others) {
   for (;;) {
     if (stop_.requested()) co_return fail(Kind::cancelled, "stopped");
     const auto got = co_await try_once();
+    trouble_.reset();
+    if (!got && got.error().kind != Kind::conflict) trouble_ = got.error();
     if (got && stop_.requested()) {
       co_await release();
       co_return fail(Kind::cancelled, "stopped");

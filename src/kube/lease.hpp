@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -51,6 +52,9 @@ class Elector {
   /// Who holds it as far as we have seen; empty: nobody.
   const std::string& holder() const { return holder_; }
 
+  /// Why the last try to acquire it did not even show who holds it; nothing: it did, or none ended.
+  const std::optional<Error>& trouble() const { return trouble_; }
+
  private:
   Task<Result<Done>> keep_trying(bool wait_for_others);
   Task<Result<Done>> try_once();
@@ -73,6 +77,7 @@ class Elector {
   BootTime observed_at_{};  ///< when the record was last seen to change
   Duration observed_duration_{0};
   std::string holder_;
+  std::optional<Error> trouble_;
   nlohmann::json held_;    ///< the Lease as our last write left it; null when it is not ours
   BootTime renewed_at_{};  ///< when the last renewal that succeeded was asked for
   BootTime held_until_{};

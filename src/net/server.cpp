@@ -292,7 +292,7 @@ Result<std::unique_ptr<Server>> make_server(asio::io_context& io, Clock& clock,
   boost::system::error_code error;
   const auto address = asio::ip::make_address(options.address, error);
   if (error) return fail(Error::Kind::invalid, options.address + " is no IP address");
-  const tcp::endpoint endpoint(address, options.port);
+  tcp::endpoint endpoint(address, options.port);
   auto state = std::make_shared<State>(io, clock, std::move(options), std::move(handler));
   if (!state->options.certificate_pem.empty()) {
     auto tls = make_server_context(state->options.certificate_pem, state->options.key_pem,
@@ -302,6 +302,12 @@ Result<std::unique_ptr<Server>> make_server(asio::io_context& io, Clock& clock,
   }
   const auto acceptor = std::make_shared<tcp::acceptor>(io);
   acceptor->open(endpoint.protocol(), error);
+  if (error == asio::error::address_family_not_supported && address.is_unspecified()) {
+    endpoint = tcp::endpoint(tcp::v4(), endpoint.port());  // this kernel has no IPv6
+    acceptor->open(endpoint.protocol(), error);
+  } else if (!error && address.is_v6() && address.is_unspecified()) {
+    acceptor->set_option(asio::ip::v6_only(false), error);
+  }
   if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor->bind(endpoint, error);
   if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);

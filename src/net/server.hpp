@@ -12,9 +12,9 @@
 namespace portcullis::net {
 
 struct ServerOptions {
-  std::string address = "127.0.0.1";
-  std::uint16_t port = 0;         ///< 0: any free one, see `port()`
-  std::string certificate_pem{};  ///< empty: plain HTTP
+  std::string address = "127.0.0.1";  ///< "::": all of both families, or of IPv4 if that is all
+  std::uint16_t port = 0;             ///< 0: any free one, see `port()`
+  std::string certificate_pem{};      ///< empty: plain HTTP
   Secret key_pem{};
   std::string client_ca_pem{};  ///< set: clients must show a certificate of this authority
   std::size_t body_limit = 1u << 20;

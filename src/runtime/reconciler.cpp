@@ -17,6 +17,7 @@ Controller::Controller(ControllerOptions options, Reconciler& reconciler, Workqu
 Task<void> Controller::work() {
   while (const auto key = co_await queue_.take()) {
     const auto next = co_await guarded_pass(*key);
+    count(next);
     if (!next) {
       const Duration wait = retry_wait(*key, next.error());
       const auto level =
@@ -44,6 +45,16 @@ Task<Result<Next>> Controller::guarded_pass(std::string key) {
     co_return co_await reconciler_.reconcile(key);
   } catch (const std::exception& broken) {
     co_return fail(Error::Kind::unavailable, std::string("exception: ") + broken.what());
+  }
+}
+
+void Controller::count(const Result<Next>& outcome) {
+  if (outcome) {
+    ++passes_.succeeded;
+  } else if (outcome.error().kind == Error::Kind::conflict) {
+    ++passes_.conflicts;
+  } else {
+    ++passes_.failed;
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <random>
@@ -32,6 +33,13 @@ struct ControllerOptions {
   Duration last_retry = std::chrono::seconds(30);  ///< the cap of doubling
 };
 
+/// How passes ended since the start.
+struct Passes {
+  std::uint64_t succeeded = 0;
+  std::uint64_t conflicts = 0;  ///< something changed meanwhile: the cache will catch up
+  std::uint64_t failed = 0;
+};
+
 /// Works off a queue with one reconciler. A failed pass is tried again: after `retry_after` if the
 /// error has one, else after a doubling wait with jitter. A pass that asks for the past runs again
 /// after a second: it must not spin. An exception in a pass is a failed pass.
@@ -47,9 +55,12 @@ class Controller {
   Task<void> run_timers() { return queue_.run_timers(); }
 
   const ControllerOptions& options() const { return options_; }
+  const Passes& passes() const { return passes_; }
+  const Workqueue& queue() const { return queue_; }
 
  private:
   Task<Result<Next>> guarded_pass(std::string key);
+  void count(const Result<Next>& outcome);
   Duration retry_wait(const std::string& key, const Error& error);
 
   ControllerOptions options_;
@@ -58,6 +69,7 @@ class Controller {
   Clock& clock_;
   std::minstd_rand random_;
   std::map<std::string, int> failures_;
+  Passes passes_;
 };
 
 }  // namespace portcullis::runtime

@@ -31,6 +31,7 @@ class Workqueue {
   void stop();
 
   bool idle() const { return ready_.empty() && in_work_.empty(); }
+  std::size_t ready() const { return ready_.size(); }  ///< keys that nobody has taken yet
   std::size_t in_work() const { return in_work_.size(); }
   std::size_t waiting() const { return takers_.size(); }
 

@@ -114,6 +114,18 @@ def test_each_condition_is_explained():
     assert set(re.findall(r"^\| \w+ \| `(\w+)` \|", REFERENCE, re.MULTILINE)) == conditions
 
 
+def test_each_metric_is_explained_with_its_type_and_labels():
+    source = (ROOT / "src/app/metric_names.hpp").read_text()
+    pattern = r'Metric \w+\{\s*"(portcullis_\w+)",\s*Type::(\w+),\s*\{([^}]*)\}'
+    declared = {
+        name: (kind.lower(), re.findall(r'"(\w+)"', labels)) for name, kind, labels in re.findall(pattern, source)
+    }
+    assert len(declared) == source.count("inline constexpr Metric ") > 0
+    rows = re.findall(r"^\| `(portcullis_\w+)` \| (\w+) \|([^|]*)\|", REFERENCE, re.MULTILINE)
+    explained = {name: (kind, re.findall(r"`(\w+)`", labels)) for name, kind, labels in rows}
+    assert explained == declared and len(rows) == len(declared)
+
+
 def test_links_between_the_pages_lead_somewhere():
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     broken = [

@@ -164,6 +164,15 @@ BROKEN: dict[str, tuple[Bad, int, tuple[str, ...]]] = {
     "a secret that is not there": (
         lambda f, w, lab: [f"--kubeconfig={good(w)}", f"--azure-client-secret-file={f / 'secret'}"],
         3, ("--azure-client-secret-file",)),
+    "no address to listen on": (
+        lambda f, w, lab: ["--health-listen=8081"], 2, ("--health-listen", "8081", "127.0.0.1:8081")),
+    "a port for health that is taken": (
+        lambda f, w, lab: [f"--kubeconfig={good(w)}", f"--health-listen=127.0.0.1:{w.operator.port('health')}"],
+        3, ("--health-listen", "127.0.0.1", "Address already in use")),
+    "a port for metrics that is taken": (
+        lambda f, w, lab: [f"--kubeconfig={good(w)}", "--health-listen=127.0.0.1:0",
+                           f"--metrics-listen=127.0.0.1:{w.operator.port('metrics')}"],
+        3, ("--metrics-listen", "127.0.0.1", "Address already in use")),
     "a token that nobody issued": (
         lambda f, w, lab: [f"--kubeconfig={wrong_token(f, w, lab)}"], 4, ("Unauthorized", "https://127.0.0.1", "credential")),
 }

@@ -1,5 +1,6 @@
 """The operator as shipped: the program `portcullis operator`, against a real API server and the lab's cloud."""
 
+import http.client
 import re
 import secrets
 import time
@@ -42,6 +43,8 @@ class Operator:
             f"--azure-client-secret-file={secret_file}",
             f"--instance={instance}",
             "--log-format=text",
+            "--health-listen=127.0.0.1:0",
+            "--metrics-listen=127.0.0.1:0",
             *flags,
         ]
         self.process = Process(name, command, self.folder / "operator.log", grace=_STOP_SECONDS)
@@ -64,6 +67,27 @@ class Operator:
             trusted_from = datetime.fromisoformat(told[-1].replace("Z", "+00:00")).timestamp() + 1
             wait_for(lambda: time.time() >= trusted_from, timeout, "requests are trusted")
 
+    # --- what it serves ---------------------------------------------------------------------------------------
+
+    def port(self, what: str) -> int:
+        """Where this run serves its health or metrics."""
+        line = self.process.wait_for_line(rf"listening for={what} address=127\.0\.0\.1 port=(\d+)", _START_SECONDS)
+        return int(line[1])
+
+    def health(self, path: str) -> tuple[int, str]:
+        """Status and text of /healthz or /readyz."""
+        return _get(self.port("health"), path)
+
+    def metrics(self) -> dict[str, float]:
+        """The samples of /metrics, by name and labels as they are written there."""
+        status, text = _get(self.port("metrics"), "/metrics")
+        if status != 200:
+            raise RuntimeError(f"/metrics: {status} {text}")
+        samples = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, value in samples}
+
+    # ----------------------------------------------------------------------------------------------------------
+
     def stop(self) -> int:
         """SIGTERM, as Kubernetes does it; its exit status."""
         return self.process.terminate(_STOP_SECONDS)
@@ -85,3 +109,13 @@ class Operator:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _get(port: int, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()

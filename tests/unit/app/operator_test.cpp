@@ -11,6 +11,7 @@
 
 #include "base/log.hpp"
 #include "base/system_clock.hpp"
+#include "net/beast_transport.hpp"
 #include "net/server.hpp"
 #include "support/run_io.hpp"
 #include "support/temporary_folder.hpp"
@@ -162,6 +163,38 @@ TEST_CASE("a file that cannot be used is told before anything runs", "[app]") {
   }
   if (file.empty()) file = world.folder.path();
   CHECK(run_operator(world.options) == exit_code::configuration);
+}
+
+TEST_CASE("what an operator cannot read yet is told where its health is asked", "[app]") {
+  World world;
+  const std::uint16_t port = (*net::make_server(world.io, world.clock, {}, nullptr))->port();
+  world.options.health_listen = ListenAddress{"127.0.0.1", port};
+  world.start();
+  const auto ask = [&](std::string target) {
+    const auto transport = net::make_beast_transport(
+        world.io, world.clock, {.scheme = "http", .host = "127.0.0.1", .port = port}, {});
+    const auto answer = test::run(world.io, (*transport)->send({.target = std::move(target)}, 5s));
+    (*transport)->close();
+    return answer.value_or(net::Response{});
+  };
+  // This server has no lists: the operator leads, and never gets to know a thing.
+  REQUIRE(world.run_until([&] { return world.server.renewals > 0; }));
+  CHECK(ask("/healthz").status == 200);
+  const auto ready = ask("/readyz");
+  CHECK(ready.status == 503);
+  for (const char* kind :
+       {"CloudAccount", "JitPolicy", "AccessRequest", "AccessDecision", "AccessVerdict"}) {
+    CHECK_THAT(ready.body, Catch::Contains(std::string("\n- the objects of kind ") + kind));
+  }
+}
+
+TEST_CASE("a port that is taken ends the program before anything runs", "[app]") {
+  World world;
+  const auto other = net::make_server(world.io, world.clock, {}, nullptr);
+  world.options.metrics_listen = ListenAddress{"127.0.0.1", (*other)->port()};
+  world.options.health_listen = ListenAddress{"127.0.0.1", 0};
+  CHECK(run_operator(world.options) == exit_code::configuration);
+  CHECK(world.server.lease.is_null());
 }
 
 }  // namespace

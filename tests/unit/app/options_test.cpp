@@ -112,5 +112,17 @@ TEST_CASE("reap refuses what is missing, or too much for no instance", "[app]") 
   CHECK(parse_reap({"--output=yaml"}).line.exit == exit_code::usage);
 }
 
+TEST_CASE("no port is opened unless a flag or the environment says where", "[app]") {
+  CHECK_FALSE(parse({}).line.options.health_listen);
+  CHECK_FALSE(parse({}).line.options.metrics_listen);
+  const auto given = parse({"--health-listen=:8081", "--metrics-listen=127.0.0.1:0"});
+  CHECK(given.line.options.health_listen == ListenAddress{"::", 8081});
+  CHECK(given.line.options.metrics_listen == ListenAddress{"127.0.0.1", 0});
+  const auto wrong = parse({"--health-listen=8081"});
+  CHECK(wrong.line.exit == exit_code::usage);
+  CHECK(wrong.told.find("--health-listen: \"8081\" is no address") != std::string::npos);
+  CHECK(std::ranges::count(wrong.told, '\n') == 1);
+}
+
 }  // namespace
 }  // namespace portcullis::app

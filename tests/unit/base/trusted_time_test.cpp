@@ -124,6 +124,8 @@ TEST_CASE("the skew is the largest of all servers', those in doubt included", "[
   scene.say(cloud, -3s);
   CHECK(scene.time.largest_skew(start, boot) == 1h);
   CHECK(scene.time.largest_skew(start + 1h + 1min, boot + 1min) == -1h - 3s);
+  CHECK(scene.time.skews(start, boot) ==
+        std::map<std::string, Duration>{{cluster, 1h}, {cloud, -3s}});
 }
 
 TEST_CASE("the system's clock believes one server's small steps and two servers' large ones",

@@ -53,6 +53,23 @@ TEST_CASE("While one leads the other waits; when one dies the other follows with
   CHECK(world.one.last->error().kind == Kind::timeout);
 }
 
+TEST_CASE("A candidate that does not get to see the lease says why, until it does") {
+  World world;
+  CHECK_FALSE(world.one.elector.trouble());
+  world.one.cut = true;
+  world.start(world.one);
+  REQUIRE(world.one.elector.trouble());
+  CHECK(world.one.elector.trouble()->kind == Kind::unavailable);
+  world.start(world.two);
+  world.one.cut = false;
+  world.pass(10s);
+  CHECK_FALSE(world.one.elector.trouble());  // somebody holds it: that is no trouble
+  CHECK(world.one.elector.holder() == "two");
+  world.one.cut = true;
+  world.pass(10s);
+  CHECK(world.one.elector.trouble());
+}
+
 TEST_CASE("A leader that cannot renew gives up by its renew deadline") {
   World world;
   world.start(world.one);
