@@ -41,6 +41,10 @@ test-properties: packages ## the unit tests' properties on many thousands of new
 	@tools/build.sh release
 	@for tests in build/release/tests/portcullis_*_tests; do echo "$$tests"; RC_PARAMS="max_success=$(CASES)" "$$tests"; done
 
+.PHONY: bench
+bench: programs ## measure against a real API server and the lab: counts must hold, times inform (about six minutes)
+	@export PYTHONPATH=tools:tests; exec "$$(tools/venv.sh)" -m bench $(BENCH)
+
 .PHONY: build
 build: packages ## build the programs, release, into build/release
 	@tools/build.sh release portcullis portcullis-lab

@@ -55,11 +55,12 @@ class World:
         operator_flags: Sequence[str] = (),
         controller_manager: bool = False,
         wait_for_guards: bool = True,
+        api_server_flags: Sequence[str] = (),
     ) -> None:
         """dataplane: none, netns, or None for the best that works here. wait_for_guards: see install()."""
         if dataplane is None:
             dataplane = "netns" if can_make_network_namespaces() else "none"
-        self.cluster = ControlPlane(controller_manager)
+        self.cluster = ControlPlane(controller_manager, api_server_flags)
         self.lab = Lab(seed, dataplane)
         self._operator_flags = operator_flags
         self._wait_for_guards = wait_for_guards

@@ -1,0 +1,1 @@
+"""What the operator costs, measured on the real thing: `make bench`."""

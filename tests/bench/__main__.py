@@ -1,0 +1,172 @@
+"""`make bench`. Exit status 0 if all counts hold, 1 if not; BENCH="--only rest" and the like choose parts."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from bench.figures import Figures
+from bench.rules import by_group, closed_at, opened_at, rule_writes
+from bench.stage import Stage, seconds_of
+from world import cleanup
+
+_GROUPS = 10
+_PACE = 0.2  # seconds between requests that are measured one by one: nothing waits for another
+_LIFE = 40  # seconds that they live
+
+
+def measure_one_by_one(figures: Figures, count: int) -> None:
+    """From asking to the rule, from the end to its going, and how many objects are written on the way."""
+    figures.part(f"{count} requests one by one, an end each; a cloud that answers at once")
+    with Stage(_GROUPS) as stage:
+        stage.settle()
+        figures.info("resident memory, idle", stage.memory(), "MiB", 16)
+        stage.lab.forget_requests()
+        ask = stage.asker(f"{_LIFE}s")
+        asked = []
+        for number in range(count):
+            begun = time.monotonic()
+            asked.append(ask(number % _GROUPS))
+            time.sleep(max(0.0, _PACE - (time.monotonic() - begun)))
+        reads = len(stage.lab.requests())
+        stage.wait_in_state("Expired", count, _LIFE + 60)
+        stage.settle()
+        log = stage.lab.requests()
+        objects = stage.requests()
+        recorded = stage.object_writes()
+    writes = by_group(rule_writes(log))
+    created = {write.name: write for write in recorded if write.verb == "create" and write.resource == "accessrequests"}
+    operators = [write for write in recorded if write.user.startswith("system:serviceaccount:")]
+    received, answered, late, early, never = [], [], [], 0, 0
+    opening: Counter[str] = Counter()
+    closing: Counter[str] = Counter()
+    for each in asked:
+        opened = opened_at(writes[each.group], each.group, each.source)
+        closed = closed_at(writes[each.group], each.group, each.source)
+        if opened is None or closed is None:
+            never += 1
+            continue
+        ends = seconds_of(objects[each.name]["status"]["expiresAt"])
+        received.append(opened - created[each.name].begun)
+        answered.append(opened - created[each.name].done)
+        late.append(closed - ends)
+        early += closed < ends
+        for write in operators:
+            if write.code < 300 and write.name in (each.name, each.uid):
+                (opening if write.begun < ends else closing)[each.name] += 1
+    figures.count("requests that did not open and close", never, 0)
+    figures.count("closed before their end", early, 0)
+    figures.times("create arrives at the API server -> PUT arrives at the cloud", received, 60, 250)
+    figures.times("create answered -> PUT arrives at the cloud", answered)
+    figures.times("end -> the write that takes the source out arrives", late, None, 1000)
+    figures.count("object writes from create to Active, most of any request", max(opening.values(), default=0), 4)
+    figures.count("object writes from end to Expired, most of any request", max(closing.values(), default=0), 3)
+    failed = sum(write.code >= 300 for write in operators)
+    figures.info("object writes refused (conflicts)", failed, "in all")
+    figures.info("cloud requests while opening", reads / count, "a request")
+
+
+def measure_rest(figures: Figures, count: int, seconds: float) -> None:
+    """What an operator does that has nothing to do, and one that is started again."""
+    figures.part(f"{count} active requests on {_GROUPS} NSGs at rest for {seconds:g} s, then a restart")
+    with Stage(_GROUPS) as stage:
+        began = time.monotonic()
+        stage.ask_many(count, "30m")
+        figures.info("asked for within", time.monotonic() - began, "s")
+        stage.wait_in_state("Active", count, 300)
+        figures.info("all proven open within", time.monotonic() - began, "s")
+        stage.settle()
+        objects, cpu = len(stage.operators_writes()), stage.cpu_seconds()
+        stage.lab.forget_requests()
+        time.sleep(seconds)
+        figures.count("cloud writes", len(stage.lab.writes()), 0)
+        figures.count("object writes", len(stage.operators_writes()) - objects, 0)
+        figures.info("cloud reads", len(stage.lab.requests()), "in all")
+        figures.info("processor time", 100 * (stage.cpu_seconds() - cpu) / seconds, "% of a core")
+        figures.info("resident memory", stage.memory(), "MiB", 16)
+        figures.info("resident memory, highest ever", stage.peak_memory(), "MiB")
+        objects = len(stage.operators_writes())
+        stage.operator.kill9()
+        stage.lab.forget_requests()
+        began = time.monotonic()
+        stage.operator.start()
+        figures.info("ready again after", time.monotonic() - began, "s")
+        stage.wait_in_state("Active", count, 60)
+        stage.settle(quiet=10)
+        figures.count("restart: cloud writes", len(stage.lab.writes()), 0)
+        figures.count("restart: object writes", len(stage.operators_writes()) - objects, 0)
+        figures.info("restart: resident memory", stage.memory(), "MiB", 16)
+
+
+def measure_burst(figures: Figures, count: int, operation: str, most: int | None) -> None:
+    """Requests that are all there when the operator starts."""
+    figures.part(f"{count} requests at once on {_GROUPS} NSGs; a write takes {operation} in the cloud")
+    with Stage(_GROUPS) as stage:
+        stage.settle()
+        stage.operator.stop()
+        stage.ask_many(count, "100s")
+        stage.lab.settings(operationTime=operation, retryAfter="0s" if operation == "0s" else "1s")
+        stage.lab.forget_requests()
+        began = time.monotonic()
+        stage.operator.start()
+        stage.wait_in_state("Active", count, 90)
+        figures.info("all proven open within", time.monotonic() - began, "s")
+        opening = by_group(rule_writes(stage.lab.requests()))
+        figures.info("resident memory", stage.memory(), "MiB")
+        stage.wait_in_state("Expired", count, 200)
+        everything = by_group(rule_writes(stage.lab.requests()))
+        objects = len([write for write in stage.operators_writes() if write.code < 300])
+    opened = [len(opening[group]) for group in range(_GROUPS)]
+    closed = [len(everything[group]) - len(opening[group]) for group in range(_GROUPS)]
+    figures.info("rule writes to open, of an NSG, most", max(opened), "")
+    figures.info("rule writes to close, of an NSG, most", max(closed), "")
+    total = [opens + closes for opens, closes in zip(opened, closed, strict=True)]
+    figures.info("rule writes of an NSG, open and close, mean", sum(total) / len(total), "", 6)
+    if most is not None:
+        figures.count("rule writes of an NSG, open and close, most", max(total), most)
+    figures.at_least("grants for each rule write", count / max(1, sum(total)), 5)
+    figures.info("object writes of the operator", objects / count, "a request")
+
+
+def measure_many(figures: Figures, count: int) -> None:
+    """Memory with many requests, a thousand of them active and the others refused."""
+    figures.part(f"{count} requests, 1000 of them active")
+    with Stage(_GROUPS) as stage:
+        stage.ask_many(1000, "1h")
+        stage.wait_in_state("Active", 1000, 300)
+        stage.ask_many(count - 1000, "2h")  # longer than the policy allows
+        stage.wait_in_state("Denied", count - 1000, 1200)
+        stage.settle()
+        figures.info("resident memory", stage.memory(), "MiB", 32)
+        stage.operator.kill9()
+        stage.operator.start()
+        stage.wait_in_state("Active", 1000, 60)
+        stage.settle()
+        figures.info("resident memory after a restart", stage.memory(), "MiB", 32)
+        figures.info("highest", stage.peak_memory(), "MiB")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--only", choices=("latency", "rest", "burst", "many"), help="this part alone")
+    parser.add_argument("--many", type=int, default=10_000, help="requests of the part `many`, which runs only by --only")
+    chosen = parser.parse_args()
+    figures = Figures()
+    parts = {
+        "latency": lambda: measure_one_by_one(figures, 120),
+        "rest": lambda: measure_rest(figures, 1000, 60),
+        "burst": lambda: (measure_burst(figures, 1000, "0s", None), measure_burst(figures, 1000, "2s", 12)),
+        "many": lambda: measure_many(figures, chosen.many),
+    }
+    try:
+        for name, measure in parts.items():
+            if chosen.only == name or (chosen.only is None and name != "many"):
+                measure()
+    finally:
+        cleanup.run_all()
+    print("\n" + ("\n".join(f"MISSED {each}" for each in figures.missed) or "all counts hold"))
+    return 1 if figures.missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
