@@ -59,7 +59,7 @@ class AccountCheck {
  private:
   /// Where security groups are written, and where machines are read.
   Task<Done> permissions(std::vector<std::string> scope,
-                         const std::vector<model::SecurityGroup>& groups) {
+                         const std::vector<cloud::ListedGroup>& groups) {
     std::map<std::string, ReadPermissions> by_name;
     const auto add = [&by_name](const std::string& name) -> ReadPermissions& {
       return by_name
@@ -67,7 +67,7 @@ class AccountCheck {
                        ReadPermissions{.resource_group = name, .permissions = {}})
           .first->second;
     };
-    for (const model::SecurityGroup& group : groups) {
+    for (const cloud::ListedGroup& group : groups) {
       const auto id = model::parse_resource_id(group.id);
       if (id && scope.empty()) add(id->resource_group).of_groups = true;
     }

@@ -28,7 +28,7 @@ std::vector<std::string> missing_of(const std::vector<std::string>& actions,
   return missing;
 }
 
-bool lies_in(const model::SecurityGroup& group, const std::string& scope) {
+bool lies_in(const cloud::ListedGroup& group, const std::string& scope) {
   return (model::resource_key(group.id) + "/").starts_with(model::ascii_lower(scope) + "/");
 }
 
@@ -70,7 +70,7 @@ Finding judge_refusal(const std::string& subject, const Error& error) {
 }
 
 Findings judge_listing(const std::string& subject, const std::vector<std::string>& scope,
-                       const std::vector<model::SecurityGroup>& groups) {
+                       const std::vector<cloud::ListedGroup>& groups) {
   const std::string where = scope.empty()
                                 ? "the subscription"
                                 : fmt::format("resource groups {}", fmt::join(scope, ", "));
@@ -81,7 +81,7 @@ Findings judge_listing(const std::string& subject, const std::vector<std::string
   Findings findings = {ok(subject, fmt::format("the credential works; {} NSGs are visible in {}",
                                                groups.size(), where))};
   for (const std::string& name : scope) {
-    const bool seen = std::ranges::any_of(groups, [&](const model::SecurityGroup& group) {
+    const bool seen = std::ranges::any_of(groups, [&](const cloud::ListedGroup& group) {
       const auto id = model::parse_resource_id(group.id);
       return id && model::ascii_lower(id->resource_group) == model::ascii_lower(name);
     });
@@ -94,7 +94,7 @@ Findings judge_listing(const std::string& subject, const std::vector<std::string
 
 Findings judge_locks(const std::string& subject,
                      const Result<std::vector<cloud::ManagementLock>>& locks,
-                     const std::vector<model::SecurityGroup>& groups) {
+                     const std::vector<cloud::ListedGroup>& groups) {
   if (!locks) {
     return {not_checked(subject + " locks", locks.error().message,
                         locks.error().kind == Error::Kind::forbidden
@@ -104,7 +104,7 @@ Findings judge_locks(const std::string& subject,
   Findings findings;
   for (const cloud::ManagementLock& lock : *locks) {
     const auto number = std::ranges::count_if(
-        groups, [&](const model::SecurityGroup& group) { return lies_in(group, lock.scope); });
+        groups, [&](const cloud::ListedGroup& group) { return lies_in(group, lock.scope); });
     if (number == 0) continue;
     const std::string what = fmt::format("{} lock \"{}\" on {} holds for {} NSGs in scope",
                                          lock.level, lock.name, lock.scope, number);

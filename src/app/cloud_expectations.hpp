@@ -5,6 +5,7 @@
 
 #include "app/finding.hpp"
 #include "cloud/inspector.hpp"
+#include "cloud/provider.hpp"
 #include "model/account.hpp"
 #include "model/security_rule.hpp"
 
@@ -22,12 +23,12 @@ Finding judge_refusal(const std::string& subject, const Error& error);
 
 /// `scope`: the resource groups whose groups were listed; empty: all of the subscription.
 Findings judge_listing(const std::string& subject, const std::vector<std::string>& scope,
-                       const std::vector<model::SecurityGroup>& groups);
+                       const std::vector<cloud::ListedGroup>& groups);
 
 /// The locks that stand in the way of rules of these groups.
 Findings judge_locks(const std::string& subject,
                      const Result<std::vector<cloud::ManagementLock>>& locks,
-                     const std::vector<model::SecurityGroup>& groups);
+                     const std::vector<cloud::ListedGroup>& groups);
 
 struct ReadPermissions {
   std::string resource_group;

@@ -49,13 +49,22 @@ const model::SecurityRule* find_rule(const model::SecurityGroup& group, const st
   return found == group.rules.end() ? nullptr : &*found;
 }
 
+/// What is to be said of the group if it cannot be read: names and marks are all that a list tells.
+model::SecurityGroup as_listed(const cloud::ListedGroup& group) {
+  model::SecurityGroup listed{.id = group.id};
+  for (const auto& rule : group.rules) {
+    listed.rules.push_back({.name = rule.name, .description = rule.description});
+  }
+  return listed;
+}
+
 }  // namespace
 
 /// One group while it is worked on.
 struct Reaper::Visit {
-  model::SecurityGroup group{};               ///< as it was last read
+  model::SecurityGroup group{};               ///< as it was last read, at first as it was listed
   std::map<std::string, Attempt> attempts{};  ///< by rule, in lower case
-  bool is_proven = true;                      ///< nothing was tried since it was read
+  bool is_proven = false;                     ///< it was read, and nothing was tried since
   std::optional<Error> unread{};              ///< why it could not be read the last time
   BootTime not_before{};                      ///< of any write in it
   int failures = 0;                           ///< in a row, of reads or of the group as a whole
@@ -111,11 +120,12 @@ Task<Done> Reaper::list_all() {
     }
     report_.listed = true;
     report_.groups += groups->size();
-    for (model::SecurityGroup& group : *groups) {
+    for (const cloud::ListedGroup& group : *groups) {
       const auto id = model::parse_resource_id(group.id);
       if (id) seen_.insert(model::ascii_lower(id->resource_group));
-      const bool concerns_us = !plan::plan_reap(group, order_.rules, time_()).empty();
-      if (concerns_us) queue_.push_back(std::move(group));
+      model::SecurityGroup listed = as_listed(group);
+      const bool concerns_us = !plan::plan_reap(listed, order_.rules, time_()).empty();
+      if (concerns_us) queue_.push_back(std::move(listed));
     }
   }
   report_.credential_refused = report_.credential_refused && !report_.listed;
@@ -137,7 +147,7 @@ Task<Result<Done>> Reaper::check() {
   }
 }
 
-Task<Result<std::vector<model::SecurityGroup>>> Reaper::list(std::vector<std::string> scope) {
+Task<Result<std::vector<cloud::ListedGroup>>> Reaper::list(std::vector<std::string> scope) {
   for (int tries = 1;; ++tries) {
     auto groups = co_await provider_.list_groups(scope);
     if (groups || !may_pass(groups.error())) co_return groups;
@@ -216,7 +226,9 @@ std::optional<BootTime> Reaper::next_try(const Visit& visit,
   for (const ReapItem& item : items) {
     if (item.step != ReapStep::remove) continue;
     const auto before = visit.attempts.find(key_of(item.rule));
-    if (before != visit.attempts.end() && before->second.is_final) continue;
+    if (before != visit.attempts.end() && (before->second.is_final || plan::is_inert(item.rule))) {
+      continue;
+    }
     const BootTime when = before == visit.attempts.end()
                               ? visit.not_before
                               : std::max(visit.not_before, before->second.not_before);

@@ -52,7 +52,7 @@ class Reaper {
 
   Task<Result<Done>> check();
   Task<Done> list_all();
-  Task<Result<std::vector<model::SecurityGroup>>> list(std::vector<std::string> scope);
+  Task<Result<std::vector<cloud::ListedGroup>>> list(std::vector<std::string> scope);
   Task<bool> rest(Error error, int tries);
   void note_unlisted(const Error& error);
   void note_unseen();

@@ -11,7 +11,7 @@ using Level = Finding::Level;
 
 const std::string net = "/subscriptions/s/resourceGroups/net";
 
-model::SecurityGroup group(const std::string& name, const std::string& resource_group = "net") {
+cloud::ListedGroup group(const std::string& name, const std::string& resource_group = "net") {
   return {.id = "/subscriptions/s/resourceGroups/" + resource_group +
                 "/providers/Microsoft.Network/networkSecurityGroups/" + name};
 }

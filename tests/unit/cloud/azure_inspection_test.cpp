@@ -13,7 +13,7 @@ const std::string locks = in_subscription + "/providers/Microsoft.Authorization/
 const std::string rights =
     in_subscription + "/resourcegroups/net/providers/Microsoft.Authorization/permissions";
 
-std::string lock(const std::string& scope, const std::string& level) {
+std::string lock_body(const std::string& scope, const std::string& level) {
   return R"({"id":")" + scope + R"(/providers/Microsoft.Authorization/locks/l","name":"l",)" +
          R"("properties":{"level":")" + level + R"("}})";
 }
@@ -22,9 +22,9 @@ std::string lock(const std::string& scope, const std::string& level) {
 
 TEST_CASE("locks are read with what they were set on, all pages") {
   World w;
-  w.has(locks, R"({"value":[)" + lock(in_subscription, "ReadOnly") + R"(],"nextLink":")" + arm +
+  w.has(locks, R"({"value":[)" + lock_body(in_subscription, "ReadOnly") + R"(],"nextLink":")" + arm +
                    R"(/page/2?$skiptoken=t"})");
-  w.has("/page/2", R"({"value":[)" + lock(group_id(), "CanNotDelete") + "]}");
+  w.has("/page/2", R"({"value":[)" + lock_body(group_id(), "CanNotDelete") + "]}");
   const auto read = w.wait(w.provider->list_locks());
   REQUIRE(read);
   REQUIRE(read->size() == 2);
