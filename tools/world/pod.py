@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from world import cleanup
 from world.assets import REPOSITORY, binary
-from world.controlplane import ControlPlane
+from world.controlplane import ControlPlane, free_port
 from world.http_json import Answer
 from world.process import Process
 
@@ -47,6 +47,8 @@ class Pod:
             "spec": self.spec,
         }
         (self.container,) = self.spec["containers"]
+        # It runs in this machine's own network: whoever starts it makes it listen there instead of on the container's.
+        self.ports = {port["name"]: free_port() for port in self.container.get("ports", [])}
         self.tokens: list[str] = []  # that were in its files, the last one is
 
     # --- the object -------------------------------------------------------------------------------------------

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import yaml
 from world.assets import REPOSITORY
 from world.audit import AuditedControlPlane
-from world.controlplane import free_port
 from world.lab import Lab
 from world.pod import Pod, can_contain, image_root
 from world.process import wait_for
@@ -129,8 +129,8 @@ def pod(cluster: AuditedControlPlane, template: dict, lab: Lab, root: Path, tmp_
         "AZURE_CLIENT_ID": CLIENT,
         "AZURE_FEDERATED_TOKEN_FILE": "/var/run/secrets/azure/tokens/azure-identity-token",
         # the machine's own network: no port of it may be taken for granted
-        "PORTCULLIS_HEALTH_LISTEN": f"127.0.0.1:{free_port()}",
-        "PORTCULLIS_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
+        "PORTCULLIS_HEALTH_LISTEN": f"127.0.0.1:{pod.ports['health']}",
+        "PORTCULLIS_METRICS_LISTEN": f"127.0.0.1:{pod.ports['metrics']}",
     }
     files = {
         "/var/run/secrets/azure/tokens": federated.parent,
@@ -148,6 +148,20 @@ def pod(cluster: AuditedControlPlane, template: dict, lab: Lab, root: Path, tmp_
     _wait_until_requests_are_trusted(pod)
     yield pod
     pod.stop()
+
+
+def test_what_the_probes_ask_for_is_answered(pod: Pod) -> None:
+    listens = {entry["name"]: entry.get("value") for entry in pod.container["env"]}
+    shipped = {port["name"]: f":{port['containerPort']}" for port in pod.container["ports"]}
+    assert (listens["PORTCULLIS_HEALTH_LISTEN"], listens["PORTCULLIS_METRICS_LISTEN"]) == (
+        shipped["health"], shipped["metrics"],
+    )
+    for probe in ("livenessProbe", "readinessProbe"):
+        asked = pod.container[probe]["httpGet"]
+        with urlopen(f"http://127.0.0.1:{pod.ports[asked['port']]}{asked['path']}", timeout=5) as answer:
+            assert answer.status == 200
+    with urlopen(f"http://127.0.0.1:{pod.ports['metrics']}/metrics", timeout=5) as answer:
+        assert b"portcullis_leader 1" in answer.read()
 
 
 def _wait_until_requests_are_trusted(pod: Pod) -> None:
