@@ -53,6 +53,7 @@ Task<std::vector<Result<Done>>> World::refresh_machines(std::string account,
     co_await read_some(readings);
   } else if (count > 1) {
     std::vector<Task<Done>> readers;
+    readers.reserve(side_by_side);
     for (std::size_t i = 0; i < std::min(side_by_side, count); ++i) {
       readers.push_back(read_some(readings));
     }

@@ -135,6 +135,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   }
   if (decision.kind == plan::Decision::Kind::grant) {
     std::vector<std::string> machines;
+    machines.reserve(decision.targets.size());
     for (const auto& target : decision.targets) machines.push_back(target.resource_id);
     if (const auto blocked = blocked_out_of_scope(world_, *account, *request, machines)) {
       decision = {.kind = plan::Decision::Kind::refuse,

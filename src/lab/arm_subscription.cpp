@@ -42,6 +42,7 @@ std::optional<net::Response> answer_subscription(Cloud& cloud, const Call& call)
   }
   if (path_is(call, {"subscriptions", "*", "resourcegroups"})) {
     std::vector<Json> views;
+    views.reserve(cloud.resource_groups.size());
     for (const std::string& name : cloud.resource_groups) {
       views.push_back(resource_group_view(cloud.world, name));
     }

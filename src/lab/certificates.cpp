@@ -27,7 +27,7 @@ using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
 using Bio = std::unique_ptr<BIO, Freed<BIO_free_all>>;
 
-constexpr long day = 24 * 3600;
+constexpr long day = 24L * 3600;
 
 void require(bool good, const char* what) {
   if (good) return;

@@ -7,8 +7,8 @@
 
 namespace portcullis::lab {
 
-SeedNode::SeedNode(YAML::Node node, std::string field, int parent_line)
-    : node_(std::move(node)),
+SeedNode::SeedNode(const YAML::Node& node, std::string field, int parent_line)
+    : node_(node),
       field_(std::move(field)),
       line_(node_.Mark().is_null() ? parent_line : node_.Mark().line + 1) {}
 

@@ -20,7 +20,7 @@ struct SeedError : std::runtime_error {
 /// A YAML node that knows its place in the file, so that every complaint can say where.
 class SeedNode {
  public:
-  SeedNode(YAML::Node node, std::string field, int parent_line);
+  SeedNode(const YAML::Node& node, std::string field, int parent_line);
 
   /// The map's members are these and no others.
   void expect_members(std::initializer_list<const char*> known) const;

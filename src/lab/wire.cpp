@@ -42,7 +42,8 @@ constexpr std::string_view base64url_alphabet =
 
 std::string Call::query_or(const std::string& name, std::string fallback) const {
   const auto found = query.find(name);
-  return found == query.end() ? std::move(fallback) : found->second;
+  if (found != query.end()) return found->second;
+  return fallback;
 }
 
 std::optional<std::map<std::string, std::string>> parse_form(std::string_view text) {

@@ -14,12 +14,13 @@ int width_of(Family family) { return family == Family::ipv4 ? 32 : 128; }
 /// A decimal number of 0..limit without sign or leading zero.
 std::optional<int> parse_small(std::string_view text, int limit) {
   int value = 0;
-  const char* end = text.data() + text.size();
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
   if (text.empty() || text.size() > 3 || text.front() < '0' || text.front() > '9' ||
       (text.size() > 1 && text.front() == '0')) {
     return std::nullopt;
   }
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  const auto [stop, error] = std::from_chars(begin, end, value);
   if (error != std::errc() || stop != end || value > limit) return std::nullopt;
   return value;
 }

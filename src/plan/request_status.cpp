@@ -28,6 +28,7 @@ const char* refused_state(const std::string& why) {
 /// "22/TCP on 198.51.100.10 (10.1.0.4)": what the engineer types next.
 std::string where(const model::AccessVerdict& verdict, const Evidence& evidence) {
   std::vector<std::string> ports;
+  ports.reserve(verdict.ports.size());
   for (const auto& port : verdict.ports) ports.push_back(words(port));
   std::vector<std::string> addresses;
   for (const auto& target : evidence.targets) {

@@ -14,6 +14,7 @@ using model::SecurityRule;
 
 std::vector<std::string> folded(const std::vector<std::string>& names) {
   std::vector<std::string> lower;
+  lower.reserve(names.size());
   for (const std::string& name : names) lower.push_back(model::ascii_lower(name));
   std::ranges::sort(lower);
   return lower;
