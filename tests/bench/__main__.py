@@ -61,8 +61,9 @@ def measure_one_by_one(figures: Figures, count: int) -> None:
     figures.times("end -> the write that takes the source out arrives", late, None, 1000)
     figures.count("object writes from create to Active, most of any request", max(opening.values(), default=0), 4)
     figures.count("object writes from end to Expired, most of any request", max(closing.values(), default=0), 3)
-    failed = sum(write.code >= 300 for write in operators)
-    figures.info("object writes refused (conflicts)", failed, "in all")
+    ours = {each.name for each in asked} | {each.uid for each in asked}
+    refused = sum(write.code >= 300 and write.name in ours for write in operators)
+    figures.info("object writes about them that were refused", refused, "in all")
     figures.info("cloud requests while opening", reads / count, "a request")
 
 
@@ -83,7 +84,7 @@ def measure_rest(figures: Figures, count: int, seconds: float) -> None:
         figures.count("object writes", len(stage.operators_writes()) - objects, 0)
         figures.info("cloud reads", len(stage.lab.requests()), "in all")
         figures.info("processor time", 100 * (stage.cpu_seconds() - cpu) / seconds, "% of a core")
-        figures.info("resident memory", stage.memory(), "MiB", 16)
+        figures.info("resident memory", stage.memory(), "MiB")
         figures.info("resident memory, highest ever", stage.peak_memory(), "MiB")
         objects = len(stage.operators_writes())
         stage.operator.kill9()
@@ -95,7 +96,7 @@ def measure_rest(figures: Figures, count: int, seconds: float) -> None:
         stage.settle(quiet=10)
         figures.count("restart: cloud writes", len(stage.lab.writes()), 0)
         figures.count("restart: object writes", len(stage.operators_writes()) - objects, 0)
-        figures.info("restart: resident memory", stage.memory(), "MiB", 16)
+        figures.info("restart: resident memory", stage.memory(), "MiB")
 
 
 def measure_burst(figures: Figures, count: int, operation: str, most: int | None) -> None:

@@ -42,10 +42,14 @@ struct Scene {
     world.stores.requests.put(
         parser
             .parse(R"({"metadata":{"namespace":"a","name":")" + name + R"(","uid":")" + name +
-                   R"("},"spec":{"policyRef":{"name":"p"},"ports":[{"port":22}],)"
-                   R"("sources":["203.0.113.7/32"],"duration":"10m"},"status":{"state":")" +
+                   R"(","resourceVersion":"1","generation":1,)"
+                   R"("creationTimestamp":"2026-11-22T18:45:00Z"},)"
+                   R"("spec":{"policyRef":{"name":"p"},"requester":{"username":"ann"},)"
+                   R"("ports":[{"port":22}],"sources":["203.0.113.7/32"],"duration":"10m"},)"
+                   R"("status":{"state":")" +
                    state + "\"}}")
             .value());
+    REQUIRE(world.stores.requests.poisoned().empty());
   }
 };
 
