@@ -109,6 +109,7 @@ def test_each_condition_is_explained():
         ("src/plan/request_status.cpp", r'condition\(\s*"(\w+)",'),
         ("src/plan/policy_status.cpp", r'\badd\(\s*"(\w+)",'),
         ("src/controllers/account_reconciler.cpp", r'\.type = "(\w+)"'),
+        ("src/controllers/orphans.cpp", r'\.type = "(\w+)"'),
     ):
         conditions |= set(constants(path, pattern))
     assert set(re.findall(r"^\| \w+ \| `(\w+)` \|", REFERENCE, re.MULTILINE)) == conditions

@@ -22,8 +22,8 @@ std::string lock_body(const std::string& scope, const std::string& level) {
 
 TEST_CASE("locks are read with what they were set on, all pages") {
   World w;
-  w.has(locks, R"({"value":[)" + lock_body(in_subscription, "ReadOnly") + R"(],"nextLink":")" + arm +
-                   R"(/page/2?$skiptoken=t"})");
+  w.has(locks, R"({"value":[)" + lock_body(in_subscription, "ReadOnly") + R"(],"nextLink":")" +
+                   arm + R"(/page/2?$skiptoken=t"})");
   w.has("/page/2", R"({"value":[)" + lock_body(group_id(), "CanNotDelete") + "]}");
   const auto read = w.wait(w.provider->list_locks());
   REQUIRE(read);
