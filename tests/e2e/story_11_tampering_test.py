@@ -64,26 +64,3 @@ def test_a_lock_that_is_taken_away_comes_back_with_an_event(team: Team) -> None:
     wait_for(lambda: team.rules(machine, own=True) == before, DRIFT_PERIOD, "the lock is back", interval=0.3)
     policy.wait_condition("Ready", "True")
     wait_for(lambda: "RuleRemoved" in [event["reason"] for event in policy.events()], 10, "an Event")
-
-
-def test_a_copy_of_an_open_rule_in_another_nsg_is_removed_and_an_unreadable_mark_only_told(team: Team) -> None:
-    machine, other = team.machine(), team.machine()
-    team.policy(machine, other)
-    team.request(machine).wait_state("Active")
-    rule = open_rule(team, machine)
-    tamper(team, other, rule)
-    wait_for(lambda: not team.open_rules(other), DRIFT_PERIOD, "the copy is gone", interval=0.3)
-    assert team.open_rules(machine)
-    strange = rule["name"][:-3] + "abc"
-    tamper(team, other, rule | {"name": strange}, description="portcullis/v1 open until=tomorrow", priority=150)
-    account = team.world.cluster.identity("admin")
-
-    def orphans() -> dict[str, Any] | None:
-        seen = account.request("GET", "/apis/portcullis.dev/v1alpha1/cloudaccounts/prod").body
-        found = [each for each in seen["status"]["conditions"] if each["type"] == "Orphans"]
-        return found[0] if found and found[0]["status"] == "True" else None
-
-    told = wait_for(orphans, DRIFT_PERIOD, "the account tells it", interval=0.3)
-    assert told["reason"] == "UnreadableMark" and strange in told["message"], told
-    assert strange in [each["name"] for each in team.rules(other)]
-    team.lab.delete_rule("net", other.nsg, strange)
