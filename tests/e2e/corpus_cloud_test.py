@@ -234,7 +234,7 @@ def test_the_account_says_what_the_cloud_answers(stage: Stage, case: dict[str, A
     ])
     seen = len(team.lab.requests())
     look(account, "Report")
-    wait_for(lambda: any("fault" in entry for entry in team.lab.requests()[seen:]), 10, "the cloud is asked")
+    wait_for(lambda: any("fault" in entry for entry in team.lab.requests()[seen:]), 60, "the cloud is asked")
     ready = account.wait_condition("Ready", "True" if case["ready"] == "Ready" else "False", case["ready"])
     for words in case.get("says", []):
         assert words.replace("OTHER", stage.other.address) in ready["message"], ready["message"]
