@@ -36,7 +36,7 @@ void finish_unavailable(const Call& call, const std::string& words) {
 }
 
 void finish_too_large(const Call& call) {
-  call->cancellation.cancel();  // the rest need not come
+  cancel_call(*call);  // the rest need not come
   finish(call, fail(too_large(*call)));
 }
 
@@ -114,6 +114,10 @@ Error too_large(const CpprestCall& call) {
           .message = "answer of " + call.host + ": more than " + std::to_string(call.body_limit) +
                      " bytes",
           .code = "BodyTooLarge"};
+}
+
+void cancel_call(const CpprestCall& call) {
+  pplx::create_task([cancellation = call.cancellation] { cancellation.cancel(); });
 }
 
 void start_call(const Call& call, web::http::client::http_client client,

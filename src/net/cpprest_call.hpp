@@ -60,6 +60,11 @@ struct CpprestCall {
 
 Error too_large(const CpprestCall& call);
 
+/// Cuts the call's connection, on cpprest's own thread: Asio's sockets may not be closed on one
+/// thread while another goes on reading, and cpprest does not see to that under TLS. It has one
+/// thread only.
+void cancel_call(const CpprestCall& call);
+
 /// Sends the request. The result comes through the mailbox, once, whatever happens.
 void start_call(const std::shared_ptr<CpprestCall>& call, web::http::client::http_client client,
                 const web::http::http_request& request);

@@ -78,7 +78,7 @@ class Waiting {
   ~Waiting() {
     call_->done = nullptr;
     state_->calls.erase(call_.get());
-    if (!call_->result) call_->cancellation.cancel();
+    if (!call_->result) cancel_call(*call_);
   }
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
@@ -185,7 +185,7 @@ class CpprestTransport final : public Transport {
  private:
   void cancel_all() {
     state_->pool->close();
-    for (CpprestCall* call : state_->calls) call->cancellation.cancel();
+    for (CpprestCall* call : state_->calls) cancel_call(*call);
   }
 
   asio::io_context& io_;
@@ -216,18 +216,12 @@ http_client_config make_config(const std::shared_ptr<Trust>& trust) {
 
 }  // namespace
 
-void initialize_cpprest(int threads) {
+void initialize_cpprest() {
   static std::once_flag once;
-  std::call_once(once, [threads] {
+  std::call_once(once, [] {
     // The pool's threads end after the exit handlers: OpenSSL must not be taken down under them.
     OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
-    try {
-      crossplat::threadpool::initialize_with_threads(
-          static_cast<std::size_t>(std::max(threads, 1)));
-    } catch (const std::exception& failure) {
-      // Somebody was first: then the pool is larger, and all else is the same.
-      log::debug("cpprest's thread pool is not ours", {{"reason", failure.what()}});
-    }
+    crossplat::threadpool::initialize_with_threads(1);
   });
 }
 

@@ -7,9 +7,10 @@
 
 namespace portcullis::net {
 
-/// Call before anything else uses cpprest, whose pool would have forty threads otherwise. The first
-/// call counts; making a transport is one.
-void initialize_cpprest(int threads = 2);
+/// Gives cpprest's pool its one thread (see `cancel_call`). Call before anything else uses cpprest,
+/// whose pool would have forty otherwise: then it throws. Making a transport calls it; may be
+/// repeated.
+void initialize_cpprest();
 
 /// A transport over cpprestsdk for the cloud's REST calls: few and slow. At most four requests in
 /// flight; results are handed to `io`. `stream` is `unsupported`. The clock bounds every exchange.
