@@ -36,11 +36,6 @@ test: packages ## build everything and run all tests that a change must pass
 test-asan: packages ## the same tests, the programs under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/test.sh asan
 
-.PHONY: test-cloud-faults
-test-cloud-faults: packages ## a hundred kinds of broken answers of the cloud at once, and what is said of each (minutes)
-	@tools/build.sh release
-	@export PYTHONPATH=tools PORTCULLIS_BUILD_DIR=$(CURDIR)/build/release; exec "$$(tools/venv.sh)" -m pytest -q -c tests/pytest.ini tests/e2e/corpus_cloud_test.py
-
 .PHONY: test-properties
 test-properties: packages ## the unit tests' properties on many thousands of new cases; a failure prints its seed
 	@tools/build.sh release
