@@ -90,6 +90,7 @@ void forget_standing(GroupView& view, const std::string& rule) {
 }
 
 void leave_drifted(const World& world, plan::RulePlan& plan) {
+  if (world.drifted.empty()) return;
   std::erase_if(plan.changes, [&](const plan::Change& change) {
     if (change.change_class != plan::ChangeClass::open || change.grants.empty()) return false;
     return std::ranges::all_of(change.grants, [&](const std::string& uid) {
@@ -100,7 +101,8 @@ void leave_drifted(const World& world, plan::RulePlan& plan) {
 }
 
 bool is_left_drifted(const World& world, const model::AccessVerdict& verdict) {
-  return on_drift(world, verdict) == "Report" && drift_of(world, verdict);
+  // Only what this process saw: a status decides about no write.
+  return on_drift(world, verdict) == "Report" && world.drifted.contains(verdict.meta.uid);
 }
 
 std::optional<model::DriftNote> drift_of(const World& world, const model::AccessVerdict& verdict) {

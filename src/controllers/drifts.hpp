@@ -17,13 +17,15 @@ bool note_drift(World& world, GroupView& view);
 void forget_standing(GroupView& view, const std::string& rule);
 
 /// Takes from the plan what would put back for grants whose policy only wants to be told
-/// (`onDrift: Report`). What closes stays.
+/// (`onDrift: Report`), and of which this process saw the drift: another one puts it back. What
+/// closes stays.
 void leave_drifted(const World& world, plan::RulePlan& plan);
 
 /// Whether what others did to the grant's rules is left as it is, since its policy says so.
 bool is_left_drifted(const World& world, const model::AccessVerdict& verdict);
 
-/// What somebody did to the grant's rules, as this process saw it or as its status says.
+/// What somebody did to the grant's rules, as this process saw it or as its status says: to be
+/// told, not to be acted upon.
 std::optional<model::DriftNote> drift_of(const World& world, const model::AccessVerdict& verdict);
 
 /// Whether the group keeps being changed under us.

@@ -176,6 +176,9 @@ struct Scene {
     world.proven_closed.clear();
     world.ended_seen.clear();
     world.stood.clear();
+    world.drifted.clear();
+    world.policy_drifts.clear();
+    world.selections.clear();
     world.began = clock.now();
     world.written_status.clear();
     world.mark_group(nsg, runtime::Workqueue::Urgency::normal);

@@ -85,7 +85,6 @@ struct Fixture : Scene {
 
   void restart() {
     forget();
-    world.selections.clear();
     world.account_views["prod"].listed = true;
   }
 
