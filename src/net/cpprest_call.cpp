@@ -120,21 +120,24 @@ void cancel_call(const CpprestCall& call) {
   pplx::create_task([cancellation = call.cancellation] { cancellation.cancel(); });
 }
 
-void start_call(const Call& call, web::http::client::http_client client,
+void start_call(const Call& call, const web::http::client::http_client& client,
                 const web::http::http_request& request) {
   call->mailbox->enter();
-  try {
-    client.request(request, call->cancellation.get_token())
-        .then([call](pplx::task<web::http::http_response> answer) {
-          try {
-            take_head(call, answer.get());
-          } catch (...) {
-            finish_unavailable(call, current_words());
-          }
-        });
-  } catch (...) {
-    finish_unavailable(call, current_words());
-  }
+  pplx::create_task([call, client, request] {
+    try {
+      auto sender = client;
+      sender.request(request, call->cancellation.get_token())
+          .then([call](pplx::task<web::http::http_response> answer) {
+            try {
+              take_head(call, answer.get());
+            } catch (...) {
+              finish_unavailable(call, current_words());
+            }
+          });
+    } catch (...) {
+      finish_unavailable(call, current_words());
+    }
+  });
 }
 
 }  // namespace portcullis::net

@@ -60,13 +60,14 @@ struct CpprestCall {
 
 Error too_large(const CpprestCall& call);
 
-/// Cuts the call's connection, on cpprest's own thread: Asio's sockets may not be closed on one
-/// thread while another goes on reading, and cpprest does not see to that under TLS. It has one
-/// thread only.
+/// Cuts the call's connection. Like all that cpprest does it happens on its own, only thread:
+/// Asio's sockets may not be closed on one thread while another goes on reading, and cpprest does
+/// not see to that under TLS.
 void cancel_call(const CpprestCall& call);
 
 /// Sends the request. The result comes through the mailbox, once, whatever happens.
-void start_call(const std::shared_ptr<CpprestCall>& call, web::http::client::http_client client,
+void start_call(const std::shared_ptr<CpprestCall>& call,
+                const web::http::client::http_client& client,
                 const web::http::http_request& request);
 
 }  // namespace portcullis::net
