@@ -4,6 +4,9 @@
 # portcullis_embed(layer header function files...): the texts of the files, as what the header of that folder of src/
 # declares: std::vector<std::string> portcullis::<layer>::<function>().
 function(portcullis_embed layer header function)
+  if(NOT ARGN)
+    message(FATAL_ERROR "${function}: there are no manifests to build in")
+  endif()
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ARGN})
   set(literals "")
   foreach(manifest ${ARGN})

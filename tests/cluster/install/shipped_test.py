@@ -1,6 +1,7 @@
 """What is shipped for installing, before any API server sees it: chart and kustomize say the same, and say it well."""
 
 import re
+import shutil
 import subprocess
 
 import yaml
@@ -155,9 +156,28 @@ def test_the_operators_account_is_bound_to_its_own_roles_alone():
     assert all((role, subjects) == ("portcullis-operator", account) for _, role, subjects in bound)
 
 
+def copied_into_the_image() -> set[str]:
+    lines = (assets.REPOSITORY / "Dockerfile").read_text().splitlines()
+    return {source for line in lines if line.startswith("COPY ") and "--from" not in line for source in line.split()[1:-1]}
+
+
+def test_the_image_is_built_with_the_same_manifests_in_it(tmp_path):
+    for source in copied_into_the_image():
+        whole, part = assets.REPOSITORY / source, tmp_path / source
+        part.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(whole, part) if whole.is_dir() else shutil.copy(whole, part)
+    configured = subprocess.run(
+        ["cmake", "--preset", "release", "-DBUILD_TESTING=OFF"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert configured.returncode == 0, configured.stderr
+    made = {file.name: file.read_text() for file in (tmp_path / "build/release/generated").iterdir()}
+    ours = assets.binary("portcullis").parent / "generated"
+    assert len(made) >= 3 and made == {file.name: file.read_text() for file in ours.iterdir()}
+
+
 def test_the_image_gets_what_it_is_built_of_and_runs_as_the_deployment_says():
     lines = (assets.REPOSITORY / "Dockerfile").read_text().splitlines()
-    copied = {source for line in lines if line.startswith("COPY ") and "--from" not in line for source in line.split()[1:-1]}
+    copied = copied_into_the_image()
     admitted = (assets.REPOSITORY / ".dockerignore").read_text().splitlines()
     assert copied and {f"!{source}" for source in copied} == {line for line in admitted if line.startswith("!")}
     assert all((assets.REPOSITORY / source).exists() for source in copied)
