@@ -39,11 +39,10 @@ CLI::App* add_reap(CLI::App& program, ReapOptions& options) {
        "workload-identity, managed-identity or client-secret")
       ->check(CLI::IsMember({"workload-identity", "managed-identity", "client-secret"}))
       ->capture_default_str();
-  text("--client-id", options.azure.default_client_id, nullptr, "The same as --azure-client-id");
   text("--environment", options.environment, nullptr, "AzurePublic, AzureGovernment or AzureChina")
       ->check(CLI::IsMember({"AzurePublic", "AzureGovernment", "AzureChina"}))
       ->capture_default_str();
-  add_azure_flags(*reap, options.azure);
+  add_azure_flags(*reap, options.azure, "--client-id,--azure-client-id");
   reap->add_option("--resource-group", options.resource_groups,
                    "Only the security groups in it; may be repeated. Default: all that the "
                    "credential sees");

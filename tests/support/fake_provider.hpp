@@ -8,13 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "cloud/provider.hpp"
 
 namespace portcullis::test {
 
 /// A cloud in memory: machines and groups by `resource_key`. Keeps the writes tried, in order ("put
 /// NAME", "remove NAME"), and fails when told to: by call ("read_group", "put NAME", "remove
-/// NAME"), once or always.
+/// NAME", "list_groups RESOURCE_GROUP"), once or always.
 class FakeProvider final : public cloud::Provider {
  public:
   std::map<std::string, model::SecurityGroup> groups;
@@ -25,10 +26,13 @@ class FakeProvider final : public cloud::Provider {
   std::map<std::string, Error> fail_once;
   std::map<std::string, Error> fail_always;
   std::function<void(const std::string& call)> on_call;  ///< before it is tried
+  Clock* clock = nullptr;                                ///< needed where an answer takes time
+  Duration read_machine_takes{0};
 
   Task<Result<Done>> check() override { co_return done("check"); }
 
   Task<Result<model::VirtualMachine>> read_machine(std::string id) override {
+    if (read_machine_takes > Duration(0)) co_await clock->sleep_for(read_machine_takes);
     if (const auto bad = done("read_machine"); !bad) co_return fail(bad.error());
     const auto found = machines.find(model::resource_key(id));
     if (found == machines.end()) co_return fail(Error::Kind::not_found, "no machine " + id);
@@ -42,8 +46,13 @@ class FakeProvider final : public cloud::Provider {
     co_return found->second;
   }
 
-  Task<Result<std::vector<cloud::ListedGroup>>> list_groups(std::vector<std::string>) override {
+  Task<Result<std::vector<cloud::ListedGroup>>> list_groups(
+      std::vector<std::string> resource_groups) override {
     if (const auto bad = done("list_groups"); !bad) co_return fail(bad.error());
+    for (const std::string& name : resource_groups) {
+      const auto failure = fail_always.find("list_groups " + name);
+      if (failure != fail_always.end()) co_return fail(failure->second);
+    }
     std::vector<cloud::ListedGroup> all;
     for (const auto& [key, group] : groups) {
       all.push_back({.id = group.id});

@@ -92,6 +92,18 @@ TEST_CASE("reap takes the place from its flags, and little else is needed", "[ap
   CHECK(parse_reap({"--credential=managed-identity"}, {"--subscription=1111"}).line.done == false);
 }
 
+TEST_CASE("the client ID of reap has two names, and a flag wins over the environment", "[app]") {
+  const std::string name = GENERATE("--client-id", "--azure-client-id");
+  REQUIRE(setenv("AZURE_CLIENT_ID", "from-the-pod", 1) == 0);
+  const auto parsed = parse_reap({}, {"--subscription=1111", "--tenant=2222", name + "=3333",
+                                      "--azure-federated-token-file=token"});
+  const auto of_the_pod = parse_reap(
+      {}, {"--subscription=1111", "--tenant=2222", "--azure-federated-token-file=token"});
+  REQUIRE(unsetenv("AZURE_CLIENT_ID") == 0);
+  CHECK(parsed.line.reap.azure.default_client_id == "3333");
+  CHECK(of_the_pod.line.reap.azure.default_client_id == "from-the-pod");
+}
+
 TEST_CASE("reap refuses what is missing, or too much for no instance", "[app]") {
   const auto [flags, told] = GENERATE(table<std::vector<std::string>, std::string>({
       {{"--all"}, "portcullis: --all needs --instance\n"},

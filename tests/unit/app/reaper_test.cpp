@@ -97,8 +97,13 @@ TEST_CASE_METHOD(Scene, "what is overdue goes and is proven gone, the rest stays
 TEST_CASE_METHOD(Scene, "a dry run writes nothing, and says what would go", "[reap]") {
   const auto over = open("one", -2h);
   order.dry_run = true;
+  SECTION("at once") {}
+  SECTION("after a reading that failed") {
+    cloud.fail_once["read_group"] = {.kind = Error::Kind::throttled, .message = "later"};
+  }
   const auto report = run();
   CHECK(cloud.writes.empty());
+  CHECK(report.problems.empty());
   CHECK(outcomes(report).at(over) == ReapOutcome::would_remove);
   CHECK(exit_code_of(report) == exit_code::left);
 }
@@ -141,7 +146,7 @@ TEST_CASE_METHOD(Scene, "what may pass is tried again, no earlier than the cloud
                                                    {Error::Kind::throttled, 70s},
                                                    {Error::Kind::unavailable, std::nullopt},
                                                    {Error::Kind::timeout, std::nullopt}}));
-  const auto* call = GENERATE("check", "list_groups", "read_group", "remove");
+  const auto* call = GENERATE("list_groups", "read_group", "remove");
   const std::string failing = call == std::string("remove") ? "remove " + over : call;
   cloud.fail_once[failing] = {.kind = kind, .message = "later", .retry_after = told_to_wait};
   const auto began = clock.boot_now();
@@ -213,9 +218,53 @@ TEST_CASE_METHOD(Scene, "a list that shows nothing proves nothing", "[reap]") {
   CHECK(summary_of(report).find("NOT SURE") != std::string::npos);
 }
 
+TEST_CASE_METHOD(Scene, "groups that never end keep nobody else waiting", "[reap]") {
+  for (int i = 0; i < 40; ++i) {
+    const auto stuck = open("a-stuck-" + std::to_string(i), -2h, "stuck" + std::to_string(i));
+    cloud.fail_always["remove " + stuck] = {.kind = Error::Kind::unavailable, .message = "no"};
+  }
+  const auto over = open("z-healthy", -2h);
+  const auto deadline = clock.boot_now() + 10min;
+  cloud.on_call = [&](const std::string&) {
+    if (clock.boot_now() >= deadline) reaper->stop("late");
+  };
+  const auto began = clock.now();
+  std::optional<TimePoint> closed;
+  cloud.on_call = [&, before = cloud.on_call](const std::string& call) {
+    before(call);
+    if (call == "remove " + over) closed = clock.now();
+  };
+  const auto report = run();
+  REQUIRE(closed);
+  CHECK(*closed - began < 10s);
+  CHECK(outcomes(report).at(over) == ReapOutcome::removed);
+  CHECK(exit_code_of(report) == exit_code::left);
+}
+
+TEST_CASE_METHOD(Scene, "a resource group that cannot be listed keeps no other waiting", "[reap]") {
+  const auto over = open("one", -2h);
+  order.resource_groups = {"a-sick", "net"};
+  cloud.fail_always["list_groups a-sick"] = {.kind = Error::Kind::malformed, .message = "<html>"};
+  cloud.on_call = [&](const std::string& call) {
+    if (call == "remove " + over) reaper->stop("seen enough");
+  };
+  const auto report = run();
+  CHECK(outcomes(report).at(over) == ReapOutcome::removed);
+  CHECK(report.problems.size() >= 2);  // stopped, and what could not be listed
+  CHECK(exit_code_of(report) == exit_code::unknown);
+}
+
+TEST_CASE_METHOD(Scene, "rights on the groups are enough, none on the subscription are needed",
+                 "[reap]") {
+  const auto over = open("one", -2h);
+  cloud.fail_always["check"] = {.kind = Error::Kind::forbidden, .message = "no"};
+  const auto report = run();
+  CHECK(outcomes(report).at(over) == ReapOutcome::removed);
+  CHECK(exit_code_of(report) == exit_code::ok);
+}
+
 TEST_CASE_METHOD(Scene, "a credential that is refused has a code of its own", "[reap]") {
-  open("one", -2h);
-  const auto* call = GENERATE("check", "list_groups");
+  const auto* call = GENERATE("check", "list_groups");  // the first is asked if nothing is listed
   const auto kind = GENERATE(Error::Kind::unauthorized, Error::Kind::forbidden);
   cloud.fail_always[call] = {.kind = kind, .message = "AADSTS7000215"};
   const auto report = run();
