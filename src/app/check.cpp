@@ -1,5 +1,7 @@
 #include "app/check.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iostream>
 #include <map>
@@ -72,14 +74,23 @@ class AccountCheck {
       if (id && scope.empty()) add(id->resource_group).of_groups = true;
     }
     for (const std::string& name : scope) add(name).of_groups = true;
+    bool everywhere = false;
     for (const auto& access : account_.access) {
       for (const std::string& name : access.resource_groups) {
+        everywhere = everywhere || name == "*";
         if (name != "*") add(name).of_machines = true;
       }
     }
     std::vector<ReadPermissions> read;
     for (auto& [key, each] : by_name) {
-      if (read.size() == most_resource_groups) break;
+      if (read.size() == most_resource_groups) {
+        tell_(not_checked(subject_ + " rights",
+                          fmt::format("{} resource groups more than the {} that were looked at",
+                                      by_name.size() - read.size(), read.size()),
+                          "give the role for the whole subscription, or look at one of them"));
+        break;
+      }
+      each.of_machines = each.of_machines || everywhere;
       each.permissions = co_await provider_.list_permissions(each.resource_group);
       read.push_back(std::move(each));
     }

@@ -99,12 +99,8 @@ Task<Done> ClusterCheck::guards() {
     tell_(not_checked("admission", reading.error().message,
                       "run it with the operator's own kubeconfig, or as an admin"));
   } else if (const auto problem = book.find_problem(reading->look(), reading->mutating)) {
-    const char* folder =
-        reading->mutating ? "manifests/admission" : "manifests/admission-before-1.36";
     tell_(failed("admission", *problem + ": nothing is granted",
-                 fmt::format("kubectl replace -k {0} (apply -k where one is missing); if the "
-                             "operator is somebody else: --operator-user",
-                             folder)));
+                 mend_guards(reading->mutating, operator_user_)));
   } else {
     tell_(ok("admission", reading->mutating ? "policies and bindings are as shipped"
                                             : "the checks are as shipped; nothing stamps"));
@@ -176,7 +172,12 @@ Task<Done> ClusterCheck::policies() {
   }
   const std::size_t all = ready + findings.size();
   for (Finding& finding : findings) tell_(std::move(finding));
-  if (ready == all) tell_(ok("policies", fmt::format("all {} are Ready", all)));
+  if (all == 0) {
+    tell_(warn("policies", "there is no JitPolicy: nothing is locked",
+               "apply one: manifests/samples"));
+  } else if (ready == all) {
+    tell_(ok("policies", fmt::format("all {} are Ready", all)));
+  }
   co_return Done{};
 }
 

@@ -14,6 +14,9 @@
 namespace portcullis::app {
 namespace {
 
+// Whom manifests/admission names.
+constexpr const char* shipped_operator_user = "system:serviceaccount:portcullis-system:portcullis";
+
 using nlohmann::json;
 
 constexpr int oldest_minor = 31;
@@ -145,23 +148,36 @@ Finding judge_clock(Duration skew) {
   return ok("clock", "agrees with the servers");
 }
 
+std::string mend_guards(bool mutating, const std::string& user) {
+  if (user != shipped_operator_user) {
+    return "install them as they were installed: they name the operator, and manifests/admission "
+           "names another (helm upgrade, or your own kustomization); if the operator is somebody "
+           "else: --operator-user";
+  }
+  return fmt::format(
+      "kubectl replace -k {} (apply -k where one is missing), or helm upgrade; if the operator is "
+      "somebody else: --operator-user",
+      mutating ? "manifests/admission" : "manifests/admission-before-1.36");
+}
+
 Finding judge_crd(const std::string& name, const json& shipped, const Result<json>& served,
                   const Result<json>& seen) {
   const std::string subject = "crd " + name;
   const std::string mend = "kubectl apply -k crds";
   const std::string group_version = std::string(api::group) + "/" + api::version;
   if (!served && served.error().kind != Error::Kind::not_found) {
-    return failed(subject, "cannot be told: " + served.error().message, "see the lines above");
+    return not_checked(subject, served.error().message, "see the lines above");
   }
   const std::string plural = text_at(shipped, "/spec/names/plural");
   const auto resources = served ? served->value("resources", json::array()) : json::array();
   const bool is_served = std::ranges::any_of(
       resources, [&](const json& each) { return text_at(each, "/name") == plural; });
   if (!is_served) return failed(subject, "is not served in " + group_version, mend);
-  if (!seen) {
-    return ok(subject, "served in " + group_version + "; its schema was not compared (" +
-                           to_string(seen.error().kind) + ": an admin may read it)");
+  if (!seen && seen.error().kind == Error::Kind::forbidden) {
+    return ok(subject, "served in " + group_version +
+                           "; its schema was not compared (an admin may read it)");
   }
+  if (!seen) return not_checked(subject, seen.error().message, "what the message says");
   const auto difference = controllers::find_difference(
       without_defaults(shipped.at("spec")), without_defaults(seen->value("spec", json::object())));
   if (difference) {
@@ -176,8 +192,8 @@ Findings judge_rights(const std::vector<Right>& rights, const std::string& user)
   std::map<std::string, std::vector<std::string>> missing;
   for (const Right& right : rights) {
     if (!right.answer) {
-      return {failed("rights", "of " + user + " cannot be told: " + right.answer.error().message,
-                     "run it with the operator's own kubeconfig, or as an admin")};
+      return {not_checked("rights", "those of " + user + ": " + right.answer.error().message,
+                          "run it with the operator's own kubeconfig, or as an admin")};
     }
     if (!*right.answer) missing[words(right.asked)].push_back(right.asked.verb);
   }
@@ -218,7 +234,11 @@ Finding judge_ready(const std::string& subject, const json& object, const std::s
     return warn(subject, "is being deleted", "");
   }
   const json none = json::array();
-  const json::json_pointer path("/status/conditions");
+  const json::json_pointer path("/status/conditions"), wanted("/metadata/generation"),
+      looked_at("/status/observedGeneration");
+  if (object.value(looked_at, std::int64_t{0}) < object.value(wanted, std::int64_t{0})) {
+    return warn(subject, "no operator has looked at it as it is now", "start the operator");
+  }
   for (const json& condition : object.contains(path) ? object.at(path) : none) {
     if (text_at(condition, "/type") != "Ready") continue;
     if (text_at(condition, "/status") == "True") return ok(subject, "Ready");

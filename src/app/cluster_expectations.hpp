@@ -30,6 +30,9 @@ Finding judge_version(const nlohmann::json& answer, const std::string& server);
 /// How far the servers' dates are from this machine's clock.
 Finding judge_clock(Duration skew);
 
+/// What puts the guards back, where the operator is that user; `mutating`: the server stamps.
+std::string mend_guards(bool mutating, const std::string& user);
+
 /// `served`: the discovery document of our group and version; `seen`: the CRD, if it could be read.
 Finding judge_crd(const std::string& name, const nlohmann::json& shipped,
                   const Result<nlohmann::json>& served, const Result<nlohmann::json>& seen);
@@ -44,7 +47,8 @@ Findings judge_rights(const std::vector<Right>& rights, const std::string& user)
 /// The operator's Lease.
 Finding judge_lease(const Result<nlohmann::json>& lease, const std::string& ns, TimePoint now);
 
-/// `kind` and name, by the object's conditions; nothing is wrong with one that is being deleted.
+/// By the object's conditions, if they are of the object as it is now; nothing is wrong with one
+/// that is being deleted.
 Finding judge_ready(const std::string& subject, const nlohmann::json& object,
                     const std::string& mend);
 
