@@ -60,6 +60,7 @@ Task<Result<runtime::Next>> GrantFollower::follow(RequestPointer request, Verdic
   const TimePoint now = world_.clock.now();
   End end;
   std::optional<TimePoint> ended_at;
+  Result<Done> recorded = Done{};
   if (verdict->granted) {
     auto found = co_await find_end(request, verdict);
     if (!found) co_return fail(found.error());
@@ -76,8 +77,7 @@ Task<Result<runtime::Next>> GrantFollower::follow(RequestPointer request, Verdic
       // Only where more than words depends on it, the finalizer, it is proven anew.
       co_return co_await keep(request, verdict, end);
     }
-    co_await read_ways(world_, verdict, ended_at);
-    wake_groups_of(world_, *verdict, ended_at);
+    recorded = co_await tend_ways(world_, client_, verdict, end, ended_at);
   }
 
   auto evidence = verdict->granted ? gather_evidence(world_, *verdict, ended_at) : plan::Evidence{};
@@ -103,10 +103,7 @@ Task<Result<runtime::Next>> GrantFollower::follow(RequestPointer request, Verdic
   const auto status =
       plan::describe_request(known, verdict.get(), end, {}, evidence, world_.clock.now());
   if (status.opened_at) world_.opened.emplace(verdict->meta.uid, *status.opened_at);
-  if (end && !verdict->ended) {
-    const auto written = co_await end_early(world_, client_, verdict, *end);
-    if (!written) co_return fail(written.error());
-  }
+  if (!recorded) co_return fail(recorded.error());
   const auto reported = co_await report_request(world_, client_, events_, request, status);
   if (!reported) co_return fail(reported.error());
   if (!plan::is_final(status.state)) co_return next_look(*verdict, ended_at.has_value());

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "cloud/gather.hpp"
 #include "controllers/evidence.hpp"
 #include "controllers/resources.hpp"
+#include "controllers/retention.hpp"
 #include "controllers/status_writer.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
@@ -142,13 +144,42 @@ void wake_groups_of(World& world, const model::AccessVerdict& verdict,
   }
 }
 
-Task<Result<Done>> end_early(World& world, kube::Client& client, VerdictPointer verdict,
+namespace {
+
+Task<Result<Done>> write_end(World& world, kube::Client& client, VerdictPointer verdict,
                              model::AccessVerdict::End end) {
   if (end.by.empty()) end.by = world.operator_name;
   const auto written = co_await client.merge_patch(verdicts, {verdict->meta.ns, verdict->meta.name},
                                                    api::end_patch(*verdict, end));
   if (!written && written.error().kind != Error::Kind::not_found) co_return fail(written.error());
   co_return Done{};
+}
+
+/// What its time has ended already is not written down as ended early.
+std::optional<model::AccessVerdict::End> before_its_time(
+    const model::AccessVerdict& verdict, std::optional<model::AccessVerdict::End> end,
+    TimePoint now) {
+  if (now >= plan::ends_at(verdict)) end.reset();
+  return end;
+}
+
+Task<Result<Done>> read_and_wake(World& world, VerdictPointer verdict,
+                                 std::optional<TimePoint> ended_at) {
+  co_await read_ways(world, verdict, ended_at);
+  wake_groups_of(world, *verdict, ended_at);
+  co_return Done{};
+}
+
+}  // namespace
+
+Task<Result<Done>> tend_ways(World& world, kube::Client& client, VerdictPointer verdict,
+                             std::optional<model::AccessVerdict::End> early,
+                             std::optional<TimePoint> ended_at) {
+  std::vector<Task<Result<Done>>> both;
+  both.push_back(read_and_wake(world, verdict, ended_at));
+  if (early && !verdict->ended) both.push_back(write_end(world, client, verdict, *early));
+  const auto done = co_await cloud::gather(std::move(both));
+  co_return done.back();
 }
 
 Task<Result<Done>> watch_over(World& world, kube::Client& client, VerdictPointer verdict) {
@@ -159,10 +190,7 @@ Task<Result<Done>> watch_over(World& world, kube::Client& client, VerdictPointer
   std::optional<TimePoint> over;
   if (now >= plan::ends_at(*verdict)) over = plan::ends_at(*verdict);
   if (end && end->at < plan::ends_at(*verdict)) over = end->at;
-  co_await read_ways(world, verdict, over);
-  wake_groups_of(world, *verdict, over);
-  if (!end || verdict->ended || now >= plan::ends_at(*verdict)) co_return Done{};
-  co_return co_await end_early(world, client, verdict, *end);
+  co_return co_await tend_ways(world, client, verdict, before_its_time(*verdict, end, now), over);
 }
 
 Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, VerdictPointer verdict) {
@@ -174,17 +202,14 @@ Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, Verdict
     }
     co_return Done{};
   }
-  TimePoint over = verdict->meta.created;
+  std::optional<model::AccessVerdict::End> end;
   if (verdict->granted) {
-    const auto end = world.early_end(*verdict);
+    end = world.early_end(*verdict);
     if (end) world.remember_end(*verdict, *end);
-    over = std::min(plan::ends_at(*verdict), end ? end->at : plan::ends_at(*verdict));
-    if (end && !verdict->ended && now < plan::ends_at(*verdict)) {
-      const auto written = co_await end_early(world, client, verdict, *end);
-      if (!written) co_return fail(written.error());
-    }
-    co_await read_ways(world, verdict, over);
-    wake_groups_of(world, *verdict, over);
+    const TimePoint over = std::min(plan::ends_at(*verdict), end ? end->at : TimePoint::max());
+    const auto written =
+        co_await tend_ways(world, client, verdict, before_its_time(*verdict, end, now), over);
+    if (!written) co_return fail(written.error());
     if (!gather_evidence(world, *verdict, over).closed) {
       world.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name,
                                  now + std::chrono::seconds(5));
@@ -192,9 +217,9 @@ Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, Verdict
     }
     if (now >= over) world.proven_closed.insert(verdict->meta.uid);
   }
-  const Duration keep = parse_duration(verdict->retain_for).value_or(Duration(0));
-  if (!verdict->meta.deleting && now < over + keep) {
-    world.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name, over + keep);
+  const TimePoint until = kept_until(*verdict, end);
+  if (!verdict->meta.deleting && now < until) {
+    world.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name, until);
     co_return Done{};
   }
   if (!verdict->meta.deleting) {

@@ -42,9 +42,13 @@ bool is_planned(const World& world, const model::AccessVerdict& verdict);
 void wake_groups_of(World& world, const model::AccessVerdict& verdict,
                     std::optional<TimePoint> ended_at);
 
-/// Writes into the verdict that it ended early, for good. A verdict that is gone is no failure.
-Task<Result<Done>> end_early(World& world, kube::Client& client, VerdictPointer verdict,
-                             model::AccessVerdict::End end);
+/// Reads the ways of the grant, and wakes its groups before and after that. If it ends `early`,
+/// that is written into the verdict beside it, for good: no slow cloud keeps it from being written,
+/// and no slow API server keeps anything from closing. The error is that of the write; a verdict
+/// that is gone is none.
+Task<Result<Done>> tend_ways(World& world, kube::Client& client, VerdictPointer verdict,
+                             std::optional<model::AccessVerdict::End> early,
+                             std::optional<TimePoint> ended_at);
 
 /// A verdict whose request is there, but cannot be read: what is granted stays, and closes when it
 /// ends by its time or by something else; neither the verdict nor its request is let go.

@@ -91,6 +91,28 @@ TEST_CASE_METHOD(RequestScene, "what ends marks its groups before any machine is
   CHECK(marked);
 }
 
+TEST_CASE_METHOD(RequestScene, "an early end is on record before a slow cloud has answered",
+                 "[controllers]") {
+  open();
+  api.edit("jitpolicies/prod-ssh", {{"spec", {{"suspend", true}}}});
+  world.machines[model::resource_key(vm)].machine.reset();
+  cloud.clock = &clock;
+  cloud.read_machine_takes = 15s;
+  std::optional<TimePoint> recorded;
+  server.serve = [&](const net::Request& asked) {
+    auto answer = api.serve(asked);
+    if (!recorded && verdict_object()["spec"].contains("ended")) recorded = clock.now();
+    return answer;
+  };
+  const TimePoint ended = clock.now();
+  SECTION("the request is there") {}
+  SECTION("the request is gone") { api.remove("accessrequests/ssh"); }
+  REQUIRE(pass());
+  REQUIRE(recorded);
+  CHECK(*recorded == ended);
+  CHECK(clock.now() >= ended + 15s);
+}
+
 TEST_CASE_METHOD(RequestScene, "Failed says what this process can know", "[controllers]") {
   REQUIRE(pass());
   REQUIRE(pass());
