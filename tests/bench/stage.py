@@ -166,7 +166,7 @@ class Stage:
         return {item["metadata"]["name"]: item for item in items}
 
     def settle(self, quiet: float = 5, timeout: float = 120) -> None:
-        """Waits until nobody has written anything, here or there, for some seconds."""
+        """Waits until nobody has written anything, here or there, for some seconds: no event tells that nobody will."""
         last: tuple[int, int] = (-1, -1)
         since = deadline = time.monotonic()
         deadline += timeout

@@ -185,7 +185,7 @@ def test_what_waits_is_not_told_again_and_again(office: Office) -> None:
     for request in waiting:
         request.wait_state("Pending")
     versions = [request.get()["metadata"]["resourceVersion"] for request in waiting]
-    time.sleep(12)  # long enough for any retry with back-off to have come by
+    time.sleep(35)  # what waits is looked at every 30 s, and by any retry sooner
     assert [request.get()["metadata"]["resourceVersion"] for request in waiting] == versions
     assert all(len(request.events()) <= 1 for request in waiting)
 
