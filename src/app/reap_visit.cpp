@@ -140,6 +140,7 @@ std::vector<std::string> ReapVisit::problems() const {
 
 std::vector<ReapLine> ReapVisit::lines() const {
   std::vector<ReapLine> lines;
+  lines.reserve(attempts_.size());
   for (const auto& [key, attempt] : attempts_) lines.push_back(line_of(key, attempt));
   for (const ReapItem& item : plan::plan_reap(group_, means_.order, means_.time())) {
     if (!attempts_.contains(key_of(item.rule))) lines.push_back(line_of(item));

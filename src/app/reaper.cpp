@@ -55,6 +55,7 @@ void Reaper::stop(std::string why) {
 
 Task<ReapReport> Reaper::run() {
   std::vector<Task<Done>> scopes;
+  scopes.reserve(resource_groups_.size() + 1);
   for (const std::string& name : resource_groups_) scopes.push_back(reap_scope({name}));
   if (scopes.empty()) scopes.push_back(reap_scope({}));
   co_await cloud::gather(std::move(scopes));
