@@ -10,7 +10,6 @@ namespace {
 
 // Operations that take minutes leave turns to others; calls at a time are bounded further down.
 constexpr int turns_at_a_time = 16;
-constexpr Duration for_ever = std::chrono::hours(24 * 365);
 
 /// What is to be said of the group if it cannot be read: names and marks are all that a list tells.
 model::SecurityGroup as_listed(const cloud::ListedGroup& group) {
@@ -107,7 +106,7 @@ Task<Done> Reaper::reap(model::SecurityGroup listed) {
 
 /// One turn, and the wait for the next; false: there is none.
 Task<bool> Reaper::pass_turn(ReapVisit* visit) {
-  if (!co_await turns_.take(false, for_ever)) co_return false;
+  if (!co_await turns_.take()) co_return false;
   const auto next = co_await visit->turn();
   turns_.give_back();
   if (!next) co_return false;

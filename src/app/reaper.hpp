@@ -6,9 +6,9 @@
 
 #include "app/reap_report.hpp"
 #include "app/reap_visit.hpp"
+#include "app/turns.hpp"
 #include "cloud/pauses.hpp"
 #include "cloud/provider.hpp"
-#include "cloud/slots.hpp"
 
 namespace portcullis::app {
 
@@ -48,7 +48,7 @@ class Reaper {
   void add(ReapLine line);
 
   cloud::Pauses pauses_;
-  cloud::Slots turns_;
+  Turns turns_;
   ReapVisit::Means means_;
   std::vector<std::string> resource_groups_;
   Tell tell_;
