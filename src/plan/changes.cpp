@@ -60,6 +60,7 @@ bool denies_more(SecurityRule actual, SecurityRule lock) {
 
 std::vector<std::string> uids(const std::vector<GrantShare>& shares) {
   std::vector<std::string> list;
+  list.reserve(shares.size());
   for (const GrantShare& share : shares) list.push_back(share.grant);
   list.erase(std::unique(list.begin(), list.end()), list.end());
   return list;
@@ -76,7 +77,7 @@ class Writer {
       if (proposal.actual != nullptr) after_.emplace(proposal.name, *proposal.actual);
       if (proposal.target) {
         change(proposal);
-      } else if (proposal.removal) {
+      } else if (proposal.removal && proposal.actual != nullptr) {
         step(proposal, Change::Kind::remove, *proposal.removal, *proposal.actual, proposal.reason);
       }
     }

@@ -20,6 +20,7 @@ std::map<std::string, const SecurityRule*> by_name(const model::SecurityGroup& g
 std::string words(const model::Endpoint& end) {
   if (end.any) return "any";
   std::vector<std::string> parts;
+  parts.reserve(end.prefixes.size());
   for (const auto& prefix : end.prefixes) parts.push_back(to_string(prefix));
   parts.insert(parts.end(), end.tags.begin(), end.tags.end());
   for (const auto& group : end.groups) parts.push_back(model::short_name(group));

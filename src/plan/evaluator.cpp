@@ -49,6 +49,7 @@ class Blames {
 
   std::vector<Blame> take() {
     std::vector<Blame> list;
+    list.reserve(blames_.size());
     for (auto& [key, blame] : blames_) list.push_back(std::move(blame));
     return list;
   }

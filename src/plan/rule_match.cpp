@@ -74,6 +74,7 @@ Fit fit(const SecurityRule& rule, const Inbound& inbound, const Atom& atom) {
 
 std::vector<const SecurityRule*> in_order(const model::SecurityGroup& group) {
   std::vector<const SecurityRule*> rules;
+  rules.reserve(group.rules.size() + group.default_rules.size());
   for (const SecurityRule& rule : group.rules) rules.push_back(&rule);
   for (const SecurityRule& rule : group.default_rules) rules.push_back(&rule);
   std::ranges::sort(rules, {}, [](const SecurityRule* rule) {
@@ -122,6 +123,7 @@ std::string list(const std::vector<std::string>& names) {
 std::string describe_source(const Endpoint& source) {
   if (source.any) return "anywhere";
   std::vector<std::string> names;
+  names.reserve(source.prefixes.size());
   for (const auto& prefix : source.prefixes) names.push_back(model::to_string(prefix));
   for (const auto* more : {&source.tags, &source.groups, &source.unread}) {
     names.insert(names.end(), more->begin(), more->end());
