@@ -115,7 +115,7 @@ class Checking {
       : io_(io),
         clock_(clock),
         options_(options),
-        providers_(io, clock, options.azure, std::move(ca_pem), calls_) {}
+        providers_(io, clock, options.azure, std::move(ca_pem), calls_, "check") {}
 
   int run() {
     asio::co_spawn(io_, failure_of(work()),
@@ -123,7 +123,7 @@ class Checking {
                      if (failure) log::error("internal error", {{"error", *failure}});
                      failed_ = failure.has_value();
                      providers_.close();
-                     if (connection_) connection_->transport->close();
+                     if (connection_) connection_->close();
                    });
     io_.run();
     if (failed_) return exit_code::internal;

@@ -10,6 +10,7 @@
 #include "api/encode.hpp"
 #include "controllers/guard_spec.hpp"
 #include "kube/yaml_json.hpp"
+#include "plan/clock_skew.hpp"
 
 namespace portcullis::app {
 namespace {
@@ -21,8 +22,6 @@ using nlohmann::json;
 
 constexpr int oldest_minor = 31;
 constexpr int stamping_minor = 36;
-constexpr Duration noted_skew = std::chrono::seconds(5);
-constexpr Duration bad_skew = std::chrono::seconds(30);  // TrustedTime believes no more from one
 
 /// Empty where there is no such text.
 std::string text_at(const json& from, const char* pointer) {
@@ -142,9 +141,9 @@ Finding judge_clock(Duration skew) {
   const std::string how =
       fmt::format("this machine's clock is {} {} the servers'", format_duration(seconds),
                   skew > Duration(0) ? "behind" : "ahead of");
-  if (off > bad_skew)
+  if (off > plan::most_skew)
     return failed("clock", how, "set it (NTP): openings stop at such a difference");
-  if (off > noted_skew) return warn("clock", how, "set it (NTP)");
+  if (off > plan::told_skew) return warn("clock", how, "set it (NTP)");
   return ok("clock", "agrees with the servers");
 }
 

@@ -33,20 +33,12 @@ bool is_final(const Error& error) {
          error.kind == Error::Kind::cancelled;
 }
 
-}  // namespace
-
-Result<Connection> make_connection(asio::io_context& io, Clock& clock, const KubeFlags& flags) {
-  const kube::ConfigSource source{.kubeconfig = flags.kubeconfig, .context = flags.context};
-  auto config = kube::load_config(source);
-  if (!config) return fail(config.error());
-  Connection connection{.config = std::move(*config), .tokens = {}, .transport = {}, .client = {}};
-  connection.tokens = kube::make_token_source(connection.config, clock);
-  auto transport =
-      net::make_beast_transport(io, clock, connection.config.origin, connection.config.tls);
+Result<std::unique_ptr<net::Transport>> make_transport(asio::io_context& io, Clock& clock,
+                                                       const kube::Config& config) {
+  auto transport = net::make_beast_transport(io, clock, config.origin, config.tls);
   if (!transport) return fail(transport.error());
   // The server stays the one of the start: our token is for it alone.
-  const auto reload = [&io, &clock,
-                       first = connection.config]() -> Result<RotatingTransport::Made> {
+  const auto reload = [&io, &clock, first = config]() -> Result<RotatingTransport::Made> {
     const auto tls = kube::read_tls_again(first);
     if (!tls) return fail(tls.error());
     return RotatingTransport::Made{.made_of = trust_of(*tls),
@@ -54,12 +46,47 @@ Result<Connection> make_connection(asio::io_context& io, Clock& clock, const Kub
                                      return net::make_beast_transport(io, clock, origin, tls);
                                    }};
   };
-  connection.transport = std::make_unique<RotatingTransport>(
-      clock, std::move(*transport), trust_of(connection.config.tls), reload);
+  return std::make_unique<RotatingTransport>(clock, std::move(*transport), trust_of(config.tls),
+                                             reload);
+}
+
+}  // namespace
+
+void Connection::hurry() {
+  client->hurry();
+  lease_client->hurry();
+}
+
+void Connection::close() {
+  transport->close();
+  lease_transport->close();
+}
+
+Result<Connection> make_connection(asio::io_context& io, Clock& clock, const KubeFlags& flags) {
+  const kube::ConfigSource source{.kubeconfig = flags.kubeconfig, .context = flags.context};
+  auto config = kube::load_config(source);
+  if (!config) return fail(config.error());
+  Connection connection{.config = std::move(*config),
+                        .tokens = {},
+                        .transport = {},
+                        .client = {},
+                        .lease_transport = {},
+                        .lease_client = {}};
+  connection.tokens = kube::make_token_source(connection.config, clock);
   const net::Origin& origin = connection.config.origin;
-  connection.client =
-      std::make_unique<kube::Client>(*connection.transport, clock, connection.tokens.get(),
-                                     origin.scheme == "https" ? net::to_string(origin) : "");
+  const std::string date_origin = origin.scheme == "https" ? net::to_string(origin) : "";
+  for (auto [transport, client] :
+       {std::pair(&connection.transport, &connection.client),
+        std::pair(&connection.lease_transport, &connection.lease_client)}) {
+    auto made = make_transport(io, clock, connection.config);
+    if (!made) return fail(made.error());
+    *transport = std::move(*made);
+    *client =
+        std::make_unique<kube::Client>(**transport, clock, connection.tokens.get(), date_origin);
+  }
+  // The lease is asked for all the time: through it all others learn soonest that they need not
+  // wait any longer.
+  connection.lease_client->tell(*connection.client);
   return connection;
 }
 

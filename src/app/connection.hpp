@@ -16,6 +16,14 @@ struct Connection {
   std::unique_ptr<kube::TokenSource> tokens;
   std::unique_ptr<net::Transport> transport;
   std::unique_ptr<kube::Client> client;
+  /// The same with connections of its own, for the lease: an API server that is slow to answer all
+  /// else must not keep a renewal in a queue.
+  std::unique_ptr<net::Transport> lease_transport;
+  std::unique_ptr<kube::Client> lease_client;
+
+  /// Nobody waits for a Retry-After any more.
+  void hurry();
+  void close();
 };
 
 /// Reads the configuration; the error names file and field. Opens no connection.

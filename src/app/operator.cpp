@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "app/clock_readings.hpp"
 #include "app/connection.hpp"
 #include "app/endpoints.hpp"
 #include "app/failure.hpp"
@@ -17,6 +18,7 @@
 #include "base/system_clock.hpp"
 #include "controllers/account_reconciler.hpp"
 #include "controllers/admission_guard.hpp"
+#include "controllers/clock_watch.hpp"
 #include "controllers/group_reconciler.hpp"
 #include "controllers/inventory_reconciler.hpp"
 #include "controllers/policy_reconciler.hpp"
@@ -66,7 +68,7 @@ class Operator {
         options_(options),
         connection_(std::move(connection)),
         identity_(make_identity(options.identity)),
-        providers_(io, clock, options_.azure, std::move(ca_pem), cloud_calls_) {}
+        providers_(io, clock, options_.azure, std::move(ca_pem), cloud_calls_, identity_) {}
 
   int run() {
     auto endpoints = Endpoints::open(
@@ -142,7 +144,7 @@ class Operator {
                              .lease_duration = options_.lease_duration,
                              .renew_deadline = options_.renew_deadline,
                              .retry_period = options_.retry_period};
-    elector_ = std::make_unique<kube::Elector>(*connection_.client, lease, random_seed());
+    elector_ = std::make_unique<kube::Elector>(*connection_.lease_client, lease, random_seed());
     log::info("waiting for the lease", {{"user", me.username},
                                         {"instance", me.instance},
                                         {"identity", identity_},
@@ -221,6 +223,11 @@ class Operator {
         *world_, client, options_.ns, [this](Task<void> watch) { spawn(std::move(watch)); },
         random_seed());
     spawn(guard_->run());
+    world_->read_clocks = [this, cluster = net::to_string(connection_.config.origin)] {
+      return read_clocks(clock_, cluster, identity_);
+    };
+    clock_watch_ = std::make_unique<controllers::ClockWatch>(*world_);
+    spawn(clock_watch_->run());
     // No decision and no write before everything that could forbid it has been seen.
     while (!stopping_ && !world_->stores.synced()) {
       co_await clock_.sleep_for(std::chrono::hours(1), &synced_);
@@ -274,7 +281,7 @@ class Operator {
   void begin_stop() {
     if (std::exchange(stopping_, true)) return;
     stop_by_ = clock_.boot_now() + options_.stop_within;
-    connection_.client->hurry();
+    connection_.hurry();
     synced_.notify();
     if (world_) {
       for (auto* queue : queues()) queue->stop();
@@ -285,7 +292,7 @@ class Operator {
       spawn(drain());
       spawn(cut_off());
     } else {
-      connection_.transport->close();
+      connection_.close();
     }
   }
 
@@ -305,7 +312,7 @@ class Operator {
     }
     if (finished_) co_return;
     log::warning("the API server does not answer in time: stopping without it");
-    connection_.transport->close();
+    connection_.close();
     providers_.close();
     elector_->stop(Duration(0));
   }
@@ -315,12 +322,13 @@ class Operator {
     for (auto& reflector : reflectors_) reflector->stop();
     if (events_) events_->stop();
     if (guard_) guard_->stop();
+    if (clock_watch_) clock_watch_->stop();
     providers_.close();
     const BootTime until = std::min(clock_.boot_now() + events_time, stop_by_);
     while (sending_ && clock_.boot_now() < until) {
       co_await clock_.sleep_for(until - clock_.boot_now(), &idle_);
     }
-    connection_.transport->close();
+    connection_.close();
     endpoints_->close();
     finished_ = true;
     cut_off_.notify();
@@ -342,6 +350,7 @@ class Operator {
   std::unique_ptr<controllers::World> world_;
   std::unique_ptr<kube::EventSender> events_;
   std::unique_ptr<controllers::AdmissionGuard> guard_;
+  std::unique_ptr<controllers::ClockWatch> clock_watch_;
   std::unique_ptr<controllers::AccountReconciler> accounts_;
   std::unique_ptr<controllers::InventoryReconciler> inventory_;
   std::unique_ptr<controllers::PolicyReconciler> policies_;

@@ -1,5 +1,7 @@
 #include "app/providers.hpp"
 
+#include <algorithm>
+
 #include "net/cpprest_transport.hpp"
 
 namespace portcullis::app {
@@ -22,17 +24,25 @@ std::string fingerprint(const model::CloudAccount& account) {
          account.client_id + "|" + std::to_string(static_cast<int>(account.credential));
 }
 
+/// A comment of RFC 9110: what could end it, or the line, stays out.
+std::string comment_of(std::string who) {
+  std::ranges::replace_if(
+      who, [](char c) { return c < 0x20 || c > 0x7e || c == '(' || c == ')' || c == '\\'; }, '-');
+  return who.substr(0, 128);
+}
+
 }  // namespace
 
 Providers::Providers(asio::io_context& io, Clock& clock, const AzureFlags& flags,
-                     std::string ca_pem, CloudCalls& calls)
+                     std::string ca_pem, CloudCalls& calls, const std::string& who)
     : clock_(clock),
       flags_(flags),
       ca_pem_(std::move(ca_pem)),
       make_transport_(
-          [&io, &clock, &calls](
+          [&io, &clock, &calls, comment = comment_of(who)](
               net::Origin origin, net::TlsOptions tls,
               net::TransportOptions transport) -> Result<std::unique_ptr<net::Transport>> {
+            transport.user_agent += " (" + comment + ")";
             auto made = net::make_rest_transport(io, clock, std::move(origin), std::move(tls),
                                                  std::move(transport));
             if (!made) return fail(made.error());

@@ -16,9 +16,10 @@ namespace portcullis::app {
 /// one still has in flight are let end.
 class Providers {
  public:
-  /// Each request is told to `calls`.
+  /// Each request is told to `calls`. `who` stands in the User-Agent: which replica it was that
+  /// wrote shows in the cloud's logs.
   Providers(asio::io_context& io, Clock& clock, const AzureFlags& flags, std::string ca_pem,
-            CloudCalls& calls);
+            CloudCalls& calls, const std::string& who);
 
   Result<cloud::AzureProvider*> of(const model::CloudAccount& account);
 

@@ -149,7 +149,7 @@ int run_reap(const ReapOptions& options) {
   auto ca_pem = load_azure_files(options.azure);
   if (!ca_pem) return complain(exit_code::configuration, ca_pem.error());
   CloudCalls calls;
-  Providers providers(io, clock, options.azure, std::move(*ca_pem), calls);
+  Providers providers(io, clock, options.azure, std::move(*ca_pem), calls, "reap");
   const auto provider = providers.of(account_of(options));
   if (!provider) return complain(exit_code::usage, provider.error());
   Reaping reaping(io, clock, options, providers, **provider);

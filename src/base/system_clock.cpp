@@ -41,6 +41,8 @@ BootTime SystemClock::boot_now() const { return read_boot_clock(); }
 
 TimePoint SystemClock::now() const { return time_.at(read_boot_clock()); }
 
+TimePoint SystemClock::wall_now() const { return read_wall_clock(); }
+
 void SystemClock::observe(TimePoint server_time, std::string_view origin) {
   const auto heard = time_.observe(server_time, origin, read_boot_clock());
   if (heard == TrustedTime::Heard::doubted) {

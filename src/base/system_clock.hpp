@@ -20,6 +20,9 @@ class SystemClock final : public Clock {
   Task<void> sleep_until(TimePoint when, Wake* wake = nullptr) override;
   Task<void> sleep_for(Duration duration, Wake* wake = nullptr) override;
 
+  /// What the machine's clock says, right or wrong: to be told, never to decide by.
+  TimePoint wall_now() const;
+
   /// Whether a server stated a date, believed or doubted (see TrustedTime).
   bool heard_a_date() const;
 

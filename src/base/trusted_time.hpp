@@ -19,6 +19,8 @@ class TrustedTime {
  public:
   static constexpr Duration doubted_ahead = std::chrono::seconds(30);
   static constexpr Duration agreement = std::chrono::seconds(5);
+  /// An origin that has said nothing for so long says nothing of the clocks as they are.
+  static constexpr Duration counts_for = std::chrono::minutes(15);
 
   enum class Heard {
     nothing_new,
@@ -39,7 +41,8 @@ class TrustedTime {
   std::optional<TimePoint> latest_stated(BootTime boot) const;
 
   /// How far the origins' latest dates, doubted ones too, are from `wall`, which was read at
-  /// `boot`: the difference that is largest either way; zero before the first date.
+  /// `boot`: the difference that is largest either way; zero before the first date. Those of whom
+  /// nothing was heard for `counts_for` are left out.
   Duration largest_skew(TimePoint wall, BootTime boot) const;
 
   /// The same for each origin.
@@ -49,7 +52,11 @@ class TrustedTime {
   Duration offset_;  ///< of time from the boot clock, and so all the others
   Duration agreed_;
   bool has_good_date_ = false;
-  std::map<std::string, Duration, std::less<>> latest_;
+  struct Stated {
+    Duration offset;
+    BootTime heard_at;
+  };
+  std::map<std::string, Stated, std::less<>> latest_;
 };
 
 }  // namespace portcullis

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controllers/clock_watch.hpp"
 #include "controllers/orphans.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
@@ -158,22 +159,38 @@ Task<Result<Done>> AccountReconciler::report(Pointer account, bool ready, std::s
        .reason = proven ? plan::reason::guarded : plan::reason::guard_lost,
        .message = proven ? "a request under a forged name is refused" : world_.guard.problem});
   status.conditions.push_back(describe_orphans(world_, *account));
+  const model::Condition clocks = describe_clocks(world_);
+  status.conditions.push_back(clocks);
   const auto json = api::to_json(status, account->meta, account->status, world_.clock.now());
-  const auto before =
-      std::ranges::find(account->status.changes, "Ready", &model::SeenStatus::Change::type);
-  const bool known = before != account->status.changes.end();
-  const bool turned = !known || before->status != status.conditions.front().status;
+  const auto said_before = [&](const char* type) -> std::optional<model::Truth> {
+    const auto found =
+        std::ranges::find(account->status.changes, type, &model::SeenStatus::Change::type);
+    if (found == account->status.changes.end()) return std::nullopt;
+    return found->status;
+  };
+  const auto ready_before = said_before("Ready");
+  const auto clocks_before = said_before(clocks.type.c_str()).value_or(model::Truth::no);
   const auto written =
       co_await write_status(world_, client_, accounts, account->meta, account->status, json);
   if (!written) co_return fail(written.error());
-  if (*written && turned) {
+  if (*written && ready_before != status.conditions.front().status) {
+    announce(events_,
+             {.resource = accounts,
+              .meta = account->meta,
+              .from = ready_before ? std::string("Ready=") + to_string(*ready_before) : "New",
+              .to = ready ? "Ready=True" : "Ready=False",
+              .reason = reason,
+              .message = message,
+              .warning = !ready});
+  }
+  if (*written && clocks_before != clocks.status) {
     announce(events_, {.resource = accounts,
                        .meta = account->meta,
-                       .from = known ? std::string("Ready=") + to_string(before->status) : "New",
-                       .to = ready ? "Ready=True" : "Ready=False",
-                       .reason = reason,
-                       .message = message,
-                       .warning = !ready});
+                       .from = clocks.type + "=" + to_string(clocks_before),
+                       .to = clocks.type + "=" + to_string(clocks.status),
+                       .reason = clocks.reason,
+                       .message = clocks.message,
+                       .warning = clocks.status == model::Truth::yes});
   }
   co_return Done{};
 }

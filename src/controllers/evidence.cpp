@@ -75,6 +75,12 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
     evidence.message = "NSG \"" + model::short_name(id) + "\": " + view->second.error->message;
     return true;
   }
+  if (world.clocks.stops_openings && !is_wanted(verdict, view->second)) {
+    evidence.reason = plan::reason::clock_skew;
+    evidence.message = "NSG \"" + model::short_name(id) +
+                       "\": waits until the clocks agree: " + world.clocks.problem;
+    return true;
+  }
   if (view->second.dirty || !view->second.plan.in_sync()) {
     evidence.reason = plan::reason::opening;
     evidence.message = "the rules in NSG \"" + model::short_name(id) + "\" are being written";

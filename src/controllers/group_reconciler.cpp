@@ -160,7 +160,8 @@ void GroupReconciler::replan(const std::string& key) {
 
 void GroupReconciler::plan_wants(GroupView& view, const model::CloudAccount& account,
                                  const std::string& key) {
-  const auto desired = gather_wants(world_, account, key, may_write_());
+  const bool may_open = may_write_() && !world_.look_at_clocks().stops_openings;
+  const auto desired = gather_wants(world_, account, key, may_open);
   view.considered.clear();
   for (const auto& open : desired.opens) {
     const bool open_now = !open.ended && open.starts_at <= world_.clock.now();
@@ -243,6 +244,9 @@ Task<Result<Done>> GroupReconciler::apply(cloud::Provider* provider, std::string
       }
       // Asking took time: the lease has to outlive the write that begins now.
       if (!may_write_()) co_return fail(Error::Kind::cancelled, "the lease is not ours");
+      if (world_.look_at_clocks().stops_openings) {
+        co_return fail(Error::Kind::conflict, world_.clocks.problem);
+      }
     }
     if (change.change_class == plan::ChangeClass::keep && what_may_claim(world_)) {
       co_return fail(Error::Kind::conflict, *what_may_claim(world_));
@@ -250,7 +254,10 @@ Task<Result<Done>> GroupReconciler::apply(cloud::Provider* provider, std::string
     world_.stood.insert(change.grants.begin(), change.grants.end());
     co_return co_await provider->put_rule(group, change.rule);
   }
-  co_return co_await close_rule(provider, std::move(group), std::move(change.rule));
+  // The lease outlives one write, and it may take two.
+  const bool over = is_past_its_end(change);
+  co_return co_await close_rule(provider, std::move(group), std::move(change.rule),
+                                [this, over] { return over || may_write_(); });
 }
 
 /// Whether it removes a rule whose own mark says that it is over. No replica wants that back, so it

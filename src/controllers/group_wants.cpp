@@ -219,7 +219,7 @@ std::set<std::string> grants_over(const World& world) {
 }
 
 plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& account,
-                                const std::string& group_key, bool may_write) {
+                                const std::string& group_key, bool may_open) {
   plan::GroupDesired desired;
   desired.instance = world.instance;
   desired.bands = account.priorities;
@@ -243,7 +243,7 @@ plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& a
   // forbids nothing to the others.
   const bool may_be_forbidden =
       !world.stores.accounts.poisoned().empty() || !world.stores.policies.poisoned().empty();
-  desired.may_open = world.stores.accounts.find(account.meta.name) != nullptr && may_write &&
+  desired.may_open = world.stores.accounts.find(account.meta.name) != nullptr && may_open &&
                      world.stores.synced() && !may_be_forbidden && world.swept(account.meta.name) &&
                      !account.freeze;
   // It may be the older claim that makes an exception of another policy's none.

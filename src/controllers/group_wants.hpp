@@ -8,9 +8,10 @@
 
 namespace portcullis::controllers {
 
-/// All that policies and verdicts want of one group, as the caches show it now. Reads only.
+/// All that policies and verdicts want of one group, as the caches show it now. Reads only. Whether
+/// anything may open now at all (the lease, the clocks) is the caller's to know.
 plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& account,
-                                const std::string& group_key, bool may_write);
+                                const std::string& group_key, bool may_open);
 
 /// Uids of the grants that are over while a rule of theirs may still live by its own mark.
 std::set<std::string> grants_over(const World& world);

@@ -150,6 +150,11 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
                   .message = std::move(*unknown)};
     }
   }
+  if (decision.kind == plan::Decision::Kind::grant && world_.look_at_clocks().stops_openings) {
+    decision = {.kind = plan::Decision::Kind::wait,
+                .reason = plan::reason::clock_skew,
+                .message = "waits until the clocks agree: " + world_.clocks.problem};
+  }
   if (decision.kind == plan::Decision::Kind::grant) {
     // Counted before the authorizer is asked: of two requests that race, the second sees the first.
     sent_[request->meta.uid] =
@@ -165,7 +170,8 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
                       now_policy->meta.generation == policy->meta.generation && now_request &&
                       now_request->meta.uid == request->meta.uid &&
                       now_request->meta.generation == request->meta.generation;
-    if (!same || !may_decide_() || !world_.guard.holds || what_may_claim(world_)) {
+    if (!same || !may_decide_() || !world_.guard.holds || what_may_claim(world_) ||
+        world_.look_at_clocks().stops_openings) {
       sent_.erase(request->meta.uid);
       co_return fail(Error::Kind::conflict, "something changed while the authorizer was asked");
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "cloud/provider.hpp"
@@ -10,7 +11,10 @@ namespace portcullis::controllers {
 /// (`locked`, `forbidden`), it is overwritten so that it lets nobody in (`plan::make_inert`), and
 /// that is a success, too. One that is inert already, or no allow, keeps the refusal. Only a new
 /// reading of the group proves what came of it. May be repeated.
+///
+/// That takes two writes, and each may take as long as a write may: `may_go_on` is asked before the
+/// second; `cancelled` if it says no.
 Task<Result<Done>> close_rule(cloud::Provider* provider, std::string group,
-                              model::SecurityRule rule);
+                              model::SecurityRule rule, std::function<bool()> may_go_on);
 
 }  // namespace portcullis::controllers

@@ -14,6 +14,7 @@
 #include "model/account.hpp"
 #include "model/policy.hpp"
 #include "model/request.hpp"
+#include "plan/clock_skew.hpp"
 #include "plan/drift.hpp"
 #include "plan/evaluator.hpp"
 #include "plan/lifecycle.hpp"
@@ -173,6 +174,9 @@ class World {
   std::map<std::string, Selection> selections{};     ///< likewise, of policies with selectors
   std::map<std::string, AccountView> account_views{};
   GuardView guard{};
+  /// What the clocks that are known say now; empty: they agree.
+  std::function<std::vector<plan::ClockReading>()> read_clocks{};
+  plan::ClockView clocks{};  ///< as last looked at
   /// Grants that are over and were proven closed since the start, by verdict uid: nothing of ours
   /// opens for them again, so later readings need not prove it anew.
   std::set<std::string> proven_closed{};
@@ -210,6 +214,9 @@ class World {
   Result<cloud::Provider*> provider_of(const model::CloudAccount& account) {
     return provider_of_(account);
   }
+
+  /// Reads the clocks: to be done before anything opens.
+  const plan::ClockView& look_at_clocks();
 
   /// The account that owns a subscription: the oldest that names it.
   const model::CloudAccount* account_of(std::string_view resource_id) const;

@@ -134,6 +134,10 @@ class Client {
   using Listening = std::shared_ptr<const std::function<void()>>;
   Listening when_back(std::function<void()> what);
 
+  /// Each answer that this client has tells `other`, a client of the same server that lives longer,
+  /// that the server answers: who listens there is told if it did not before.
+  void tell(Client& other) { told_ = &other; }
+
   /// We are stopping: from now on nobody waits for a Retry-After; who does gets the answer that
   /// asked for it.
   void hurry();
@@ -152,6 +156,7 @@ class Client {
 
   bool hurried_ = false;
   bool silent_ = false;  ///< the last call got no answer
+  Client* told_ = nullptr;
   std::vector<std::weak_ptr<const std::function<void()>>> listeners_;
   std::vector<std::weak_ptr<Wake>> waiting_;  ///< of those who wait for a Retry-After
   net::Transport& transport_;

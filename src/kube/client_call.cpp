@@ -77,6 +77,7 @@ Client::Listening Client::when_back(std::function<void()> what) {
 }
 
 void Client::note_answer(bool answered) {
+  if (answered && told_ != nullptr) told_->note_answer(true);
   const bool was_silent = std::exchange(silent_, !answered);
   if (!was_silent || !answered) return;
   const auto listeners = listeners_;

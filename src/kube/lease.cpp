@@ -17,6 +17,9 @@ using Kind = Error::Kind;
 /// Records come from anybody who may write Leases: theirs is not to keep us out for years.
 constexpr Duration longest_record = 5min;
 
+/// What client-go writes as well.
+constexpr std::int64_t given_back_seconds = 1;
+
 const Resource& leases() {
   static const Resource resource{
       .group = "coordination.k8s.io", .version = "v1", .plural = "leases", .kind = "Lease"};
@@ -102,13 +105,18 @@ Task<Result<Done>> Elector::keep_trying(bool wait_for_others) {
     if (!wait_for_others && !holder_.empty() && holder_ != options_.identity) {
       co_return fail(Kind::conflict, fmt::format("held by {}", holder_));
     }
-    // client-go's jitter of 1.2: a crowd that waits for one lease spreads.
-    const auto jitter = std::uniform_real_distribution<double>(0, 1.2)(random_);
-    co_await stop_.sleep(
-        client_.clock(),
-        options_.retry_period + Duration(static_cast<Duration::rep>(
-                                    static_cast<double>(options_.retry_period.count()) * jitter)));
+    co_await stop_.sleep(client_.clock(), pause());
   }
+}
+
+/// Until the next try: a crowd that waits for one lease spreads. Never past the moment at which the
+/// record runs out: each second between that and the next look is one in which nobody leads.
+Duration Elector::pause() {
+  const auto part = std::uniform_real_distribution<double>(0.5, 1)(random_);
+  const Duration pause(
+      static_cast<Duration::rep>(static_cast<double>(options_.retry_period.count()) * part));
+  const Duration left = observed_at_ + observed_duration_ - client_.clock().boot_now();
+  return is_free() || left >= pause ? pause : left;
 }
 
 Task<Result<Done>> Elector::hold() {
@@ -143,10 +151,14 @@ Task<Result<Done>> Elector::hold() {
 Task<Result<Done>> Elector::try_once() {
   const ObjectName name{.ns = options_.ns, .name = options_.name};
   auto lease = co_await client_.get(leases(), name, call_limit());
-  if (!lease && lease.error().kind == Kind::not_found) co_return co_await create();
-  if (!lease) co_return fail(lease.error());
-  observe(*lease);
-  if (!is_free()) co_return fail(Kind::conflict, fmt::format("held by {}", holder_));
+  const bool missing = !lease && lease.error().kind == Kind::not_found;
+  if (!lease && !missing) co_return fail(lease.error());
+  if (lease) observe(*lease);
+  if (!is_free()) {
+    co_return fail(Kind::conflict,
+                   fmt::format("held by {}{}", holder_, missing ? ", although it is gone" : ""));
+  }
+  if (missing) co_return co_await create();
   co_return co_await take(std::move(*lease));
 }
 
@@ -163,9 +175,11 @@ Task<Result<Done>> Elector::renew() {
   if (!lease && lease.error().kind == Kind::not_found) co_return co_await create();
   if (!lease) co_return fail(lease.error());
   observe(*lease);
-  if (holder_ != options_.identity) {
+  const std::string holder = text_of(spec_of(*lease), "holderIdentity");
+  if (holder != options_.identity) {
+    holder_ = holder;
     held_ = nullptr;
-    co_return fail(Kind::conflict, holder_.empty() ? "taken away" : "held by " + holder_);
+    co_return fail(Kind::conflict, holder.empty() ? "taken away" : "held by " + holder);
   }
   co_return co_await take(std::move(*lease));
 }
@@ -175,10 +189,13 @@ void Elector::observe(const json& lease) {
   auto record = to_text(spec);
   if (record && *record == observed_record_) return;
   observed_record_ = record ? std::move(*record) : std::string();
-  observed_at_ = client_.clock().boot_now();
-  holder_ = text_of(spec, "holderIdentity");
-  // Shorter than ours is not believed either: it would take the lease from a leader that lives.
+  const std::string holder = text_of(spec, "holderIdentity");
   const auto seconds = std::clamp<std::int64_t>(number_of(spec, "leaseDurationSeconds"), 0, 3600);
+  // Who gives it back makes it short. Emptied by hand it is still the one's who does not know yet.
+  if (holder.empty() && seconds > given_back_seconds && !is_free()) return;
+  holder_ = holder;
+  observed_at_ = client_.clock().boot_now();
+  // Shorter than ours is not believed either: it would take the lease from a leader that lives.
   observed_duration_ = std::max(options_.lease_duration,
                                 std::min<Duration>(std::chrono::seconds(seconds), longest_record));
 }
@@ -252,7 +269,7 @@ Task<void> Elector::release() {
     json spec = spec_of(lease);
     if (text_of(spec, "holderIdentity") != options_.identity) break;
     spec["holderIdentity"] = "";
-    spec["leaseDurationSeconds"] = 1;
+    spec["leaseDurationSeconds"] = given_back_seconds;
     spec["renewTime"] = format_micro_time(client_.clock().now());
     lease["spec"] = std::move(spec);
     const auto released = co_await client_.replace(leases(), name, lease, call_limit());

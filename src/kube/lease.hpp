@@ -24,8 +24,14 @@ struct LeaseOptions {
 /// seen to change for its lease duration by our boot clock, never by comparing its times with ours.
 /// Two holders at once are possible for a moment (a paused process): who writes asks `holds_for`
 /// first, with the longest time the write may take.
+///
+/// Different from client-go: who waits looks at least each retry_period, and when the record runs
+/// out, so that a dead leader is followed within lease_duration + retry_period; and a record that
+/// was deleted, or emptied by somebody else than its holder, counts until its time is over, since
+/// its holder learns of that only at the next renewal.
 class Elector {
  public:
+  /// The client's connections should be nobody else's: calls that hang must not hold up a renewal.
   Elector(Client& client, LeaseOptions options, std::uint64_t jitter_seed);
 
   /// Returns once we hold the lease; `cancelled` after `stop`; `invalid` for options that cannot
@@ -66,6 +72,7 @@ class Elector {
   void won(nlohmann::json lease, BootTime asked_at);
   bool is_free() const;
   bool is_late() const;
+  Duration pause();
   Duration call_limit() const;
   nlohmann::json new_spec(const nlohmann::json& old) const;
 

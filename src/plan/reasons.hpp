@@ -11,6 +11,7 @@ inline constexpr const char* policy_not_ready = "PolicyNotReady";
 inline constexpr const char* approval_required = "ApprovalRequired";
 inline constexpr const char* authorization_unknown = "AuthorizationUnknown";
 inline constexpr const char* verdict_failed = "VerdictFailed";
+inline constexpr const char* clock_skew = "ClockSkew";
 inline constexpr const char* scheduled = "Scheduled";
 inline constexpr const char* opening = "Opening";
 inline constexpr const char* not_decided = "NotDecided";
@@ -93,5 +94,6 @@ inline constexpr const char* credential_failed = "CredentialFailed";
 inline constexpr const char* guarded = "Guarded";
 inline constexpr const char* guard_lost = "GuardLost";
 inline constexpr const char* in_use = "InUse";
+inline constexpr const char* clocks_agree = "ClocksAgree";
 
 }  // namespace portcullis::plan::reason

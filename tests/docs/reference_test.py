@@ -110,6 +110,7 @@ def test_each_condition_is_explained():
         ("src/plan/policy_status.cpp", r'\badd\(\s*"(\w+)",'),
         ("src/controllers/account_reconciler.cpp", r'\.type = "(\w+)"'),
         ("src/controllers/orphans.cpp", r'\.type = "(\w+)"'),
+        ("src/controllers/clock_watch.cpp", r'\.type = "(\w+)"'),
     ):
         conditions |= set(constants(path, pattern))
     assert set(re.findall(r"^\| \w+ \| `(\w+)` \|", REFERENCE, re.MULTILINE)) == conditions

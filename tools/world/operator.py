@@ -4,7 +4,7 @@ import http.client
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -28,8 +28,12 @@ class Operator:
         name: str = "operator",
         flags: Sequence[str] = (),
         client_secret: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        """kubeconfig: whom it is to the API server. name: tells replicas apart in the logs."""
+        """kubeconfig: whom it is to the API server. name: tells replicas apart in the logs.
+
+        environment: what is set besides that of this process.
+        """
         self.folder = cleanup.temporary_folder(name)
         self.client_secret = client_secret or secrets.token_hex(16)
         secret_file = write_private(self.folder / "client-secret", self.client_secret.encode())
@@ -47,7 +51,7 @@ class Operator:
             "--metrics-listen=127.0.0.1:0",
             *flags,
         ]
-        self.process = Process(name, command, self.folder / "operator.log", grace=_STOP_SECONDS)
+        self.process = Process(name, command, self.folder / "operator.log", env=environment, grace=_STOP_SECONDS)
 
     def start(self, wait: bool = True) -> "Operator":
         """Returns when it says that it is ready; with wait=False at once, for a replica that waits for its turn."""

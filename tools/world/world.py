@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +71,8 @@ class World:
             self.lab.start()
             self.cluster.start()
             install(self.cluster, self._wait_for_guards)
-            identity = self.cluster.service_account(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
-            self.operator = Operator(identity, self.lab, flags=self._operator_flags).start()
+            self.cluster.service_account(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
+            self.operator = self.replica("operator", self._operator_flags).start()
             if self._wait_for_guards:
                 self.operator.wait_until_requests_are_trusted()
         except BaseException:
@@ -86,6 +86,13 @@ class World:
             self.operator.stop()
         self.cluster.stop()
         self.lab.stop()
+
+    def replica(
+        self, name: str, flags: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> Operator:
+        """Another operator of the same service account, not started; name: of its log."""
+        account = self.cluster.identity(f"system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR_ACCOUNT}")
+        return Operator(account.kubeconfig, self.lab, name=name, flags=flags, environment=environment)
 
     def laptop(self, name: str, address: str) -> Laptop:
         return Laptop(self.lab, name, address)

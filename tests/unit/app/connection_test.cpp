@@ -17,9 +17,11 @@ namespace {
 /// An API server that counts what comes and answers everything with an empty object.
 struct ApiServer {
   std::vector<std::string> tokens;  ///< that came with the requests
+  std::string hangs = "/none";      ///< what is never answered, by the beginning of its path
+  int hanging = 0;
   std::unique_ptr<net::Server> server;
 
-  ApiServer(asio::io_context& io, Clock& clock, net::ServerOptions options) {
+  ApiServer(asio::io_context& io, Clock& clock, net::ServerOptions options) : clock_(clock) {
     server = *net::make_server(
         io, clock, std::move(options),
         [this](net::Request request, net::Server::Peer) { return answer(std::move(request)); });
@@ -28,10 +30,17 @@ struct ApiServer {
   Task<net::Response> answer(net::Request request) {
     const auto token = net::find_header(request.headers, "Authorization");
     tokens.push_back(token ? std::string(*token) : "");
+    if (request.target.starts_with(hangs)) {
+      ++hanging;
+      co_await clock_.sleep_for(24h);
+    }
     co_return net::Response{.status = 200, .body = "{}"};
   }
 
   std::string port() const { return std::to_string(server->port()); }
+
+ private:
+  Clock& clock_;
 };
 
 /// A cluster "first" over TLS with a token, a cluster "other" without either.
@@ -90,6 +99,30 @@ TEST_CASE("a running operator stays with its cluster, whatever its kubeconfig sa
   CHECK(call());
   CHECK(world.first.tokens == std::vector<std::string>(3, "Bearer secret"));
   CHECK(world.other.tokens.empty());
+}
+
+TEST_CASE("what hangs on all connections to the API server holds up no renewal of the lease",
+          "[app]") {
+  log::configure(log::Level::error, log::Format::text);
+  TwoClusters world;
+  world.first.hangs = "/apis";
+  KubeFlags options;
+  options.kubeconfig = world.config("first", world.first_address());
+  auto connection = make_connection(world.io, world.clock, options);
+  REQUIRE(connection);
+  constexpr int many = 40;
+  int ended = 0;
+  for (int i = 0; i < many; ++i) {
+    asio::co_spawn(world.io, connection->client->call({.target = "/apis"}),
+                   [&ended](const std::exception_ptr&, const auto&) { ++ended; });
+  }
+  REQUIRE(test::run_until(world.io, [&] {
+    return world.first.hanging == static_cast<int>(net::TransportOptions{}.max_connections);
+  }));
+  CHECK(test::run(world.io, connection->lease_client->call({.target = "/lease"})));
+  CHECK(ended == 0);
+  connection->close();
+  CHECK_FALSE(test::run(world.io, connection->lease_client->call({.target = "/lease"})));
 }
 
 TEST_CASE("a rotated certificate authority is taken up by a running operator", "[app]") {

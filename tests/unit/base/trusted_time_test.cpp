@@ -128,6 +128,19 @@ TEST_CASE("the skew is the largest of all servers', those in doubt included", "[
         std::map<std::string, Duration>{{cluster, 1h}, {cloud, -3s}});
 }
 
+TEST_CASE("who has not been heard of for a quarter of an hour is no skew", "[time]") {
+  Scene scene;
+  scene.say(cluster, 0s);
+  scene.say(cloud, 2min);
+  CHECK(scene.time.largest_skew(start + 15min, boot + 15min) == 2min);
+  scene.say(cluster, 0s, 16min);
+  CHECK(scene.time.skews(start + 16min, boot + 16min) ==
+        std::map<std::string, Duration>{{cluster, 0s}});
+  CHECK(scene.time.largest_skew(start + 16min, boot + 16min) == 0s);
+  CHECK(scene.say(cloud, 2min, 17min) == Heard::nothing_new);  // and was doubted before
+  CHECK(scene.time.largest_skew(start + 17min, boot + 17min) == 2min);
+}
+
 TEST_CASE("the system's clock believes one server's small steps and two servers' large ones",
           "[time]") {
   SystemClock clock;

@@ -177,5 +177,34 @@ TEST_CASE_METHOD(Twins, "an address that one machine lost does not close another
   CHECK_FALSE(reaches("10.0.0.4"));
 }
 
+TEST_CASE_METHOD(Closing, "who loses the lease between the two writes of a closing stops there",
+                 "[controllers]") {
+  open();
+  bool leads = true;
+  GroupReconciler other(world, client, [&leads] { return leads; });
+  const Error locked{.kind = Error::Kind::locked, .message = "ScopeLocked"};
+  cloud.on_call = [&](const std::string& call) {
+    if (!removes_open(call)) return;
+    cloud.fail_once[call] = locked;
+    leads = false;
+  };
+  SECTION("of a grant that was given back: its successor may have opened the rule anew") {
+    api.edit("accessrequests/ssh", {{"spec", {{"revoke", true}}}});
+    REQUIRE(pass());
+    cloud.writes.clear();
+    CHECK_FALSE(test::run(io, clock, other.reconcile(key)));
+    REQUIRE(cloud.writes.size() == 1);
+    CHECK(removes_open(cloud.writes.front()));
+    CHECK(reaches("10.0.0.4"));
+  }
+  SECTION("not where the rule is past its own end: nobody wants that back") {
+    clock.advance(10min);
+    REQUIRE(pass());
+    leads = false;
+    test::run(io, clock, other.reconcile(key));
+    CHECK_FALSE(reaches("10.0.0.4"));
+  }
+}
+
 }  // namespace
 }  // namespace portcullis::controllers

@@ -17,8 +17,10 @@ struct LeaseServer {
   std::optional<nlohmann::json> lease;
   int version = 100;
   std::vector<std::string> writes;
+  std::optional<net::Response> refusal;  ///< what is said to everybody
 
   net::Response answer(const net::Request& request) {
+    if (refusal) return *refusal;
     if (request.method == "GET") return lease ? ok(200) : error(404, "NotFound");
     nlohmann::json body = nlohmann::json::parse(request.body);
     if (request.method == "POST") {
