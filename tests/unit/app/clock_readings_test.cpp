@@ -1,0 +1,32 @@
+#include "app/clock_readings.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "base/log.hpp"
+
+using namespace std::chrono_literals;
+
+namespace portcullis::app {
+namespace {
+
+TEST_CASE("each clock is told by its name, with what it says and who can set it", "[app]") {
+  log::configure(log::Level::error, log::Format::text);
+  SystemClock clock;
+  const TimePoint now = clock.wall_now();
+  clock.observe(now, "https://10.0.0.1");
+  clock.observe(now + 2min, "https://management.azure.com");
+  const auto readings = read_clocks(clock, "https://10.0.0.1", "pod-1");
+  REQUIRE(readings.size() == 3);
+  CHECK(readings[0].whose == "this machine's clock (pod-1)");
+  CHECK(readings[1].whose == "the API server's (https://10.0.0.1)");
+  CHECK(readings[1].owner == "whoever runs the API server's node");
+  CHECK(readings[2].whose == "the cloud's (https://management.azure.com)");
+  CHECK(readings[2].owner == "whoever runs https://management.azure.com");
+  CHECK((std::chrono::abs(readings[0].says - now) < 30s));
+  CHECK((std::chrono::abs(readings[1].says - readings[0].says) < 1s));
+  CHECK((std::chrono::abs(readings[2].says - readings[0].says - 2min) < 1s));
+  CHECK(plan::judge_clocks(readings, {}).stops_openings);
+}
+
+}  // namespace
+}  // namespace portcullis::app
