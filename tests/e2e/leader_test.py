@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from team import Machine, Team, parse_time
 from world.lab import Lab
-from world.operator import Operator
 from world.process import wait_for
 from world.world import OPERATOR_NAMESPACE, World
 
