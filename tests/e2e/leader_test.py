@@ -132,7 +132,7 @@ def test_a_leader_that_is_told_to_end_hands_over_at_once(team: Team, pair: Pair)
 
 def test_a_leader_that_was_paused_and_wakes_up_opens_nothing(team: Team, pair: Pair) -> None:
     returned, wanted, expiring = team.machine(), team.machine(), team.machine()
-    team.policy(returned, wanted, expiring)
+    team.policy(returned, wanted, expiring, limits={"activePerRequester": 3})
     given_back = team.request(returned)
     given_back.wait_state("Active")
     short = team.request(expiring, name="short", duration=f"{LIFE}s")
