@@ -50,7 +50,8 @@ const std::vector<std::string>& actions_on_machines() {
 }
 
 const std::vector<std::string>& actions_somewhere() {
-  static const std::vector<std::string> actions = {"Microsoft.Network/virtualNetworks/subnets/read",
+  static const std::vector<std::string> actions = {"Microsoft.Network/virtualNetworks/read",
+                                                   "Microsoft.Network/virtualNetworks/subnets/read",
                                                    "Microsoft.Network/publicIPAddresses/read"};
   return actions;
 }

@@ -61,6 +61,11 @@ inline constexpr Metric queue_depth{"portcullis_queue_depth",
                                     Type::Gauge,
                                     {"controller"},
                                     "Keys that are due and that no worker has taken yet."};
+inline constexpr Metric inventory_left_out{
+    "portcullis_inventory_left_out",
+    Type::Gauge,
+    {},
+    "Items of the last lists of machines, interfaces and networks that were not understood."};
 inline constexpr Metric guard_holds{
     "portcullis_guard_holds",
     Type::Gauge,

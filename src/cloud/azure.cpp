@@ -36,7 +36,10 @@ Result<model::ResourceId> Azure::resource(std::string_view id, std::string_view 
                                           std::string_view child_type) const {
   if (model::resource_key(id).find("/virtualmachinescalesets/") != std::string::npos) {
     return fail(Error::Kind::unsupported,
-                "virtual machines of scale sets with uniform orchestration are not supported");
+                "it belongs to a scale set with uniform orchestration, whose instances are no "
+                "machines of their own: nothing can be locked or opened for one of them alone "
+                "(use flexible orchestration); " +
+                    excerpt(id, 300));
   }
   const auto parsed = model::parse_resource_id(id);
   if (!parsed || !same(parsed->provider + "/" + parsed->type, type) ||
@@ -44,7 +47,7 @@ Result<model::ResourceId> Azure::resource(std::string_view id, std::string_view 
     return fail(Error::Kind::invalid, "no id of " + std::string(type) + ": " + excerpt(id, 300));
   }
   if (!same(parsed->subscription, options_.subscription_id)) {
-    return fail(Error::Kind::unsupported,
+    return fail(Error::Kind::invalid,
                 "the resource lies in another subscription: " + excerpt(id, 300));
   }
   return *parsed;

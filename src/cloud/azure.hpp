@@ -36,8 +36,7 @@ class Azure final : public AzureProvider {
   Task<Result<model::SecurityGroup>> read_group(std::string id) override;
   Task<Result<std::vector<ListedGroup>>> list_groups(
       std::vector<std::string> resource_groups) override;
-  Task<Result<std::vector<model::ListedMachine>>> list_machines(
-      std::vector<std::string> resource_groups) override;
+  Task<Result<model::Inventory>> take_inventory() override;
   Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule) override;
   Task<Result<Done>> remove_rule(std::string group, std::string name) override;
   Task<Result<std::vector<ManagementLock>>> list_locks() override;
@@ -68,7 +67,10 @@ class Azure final : public AzureProvider {
                                        ItemReader<Item> read_item);
   template <typename Item>
   Task<Result<std::vector<Item>>> list_pages(std::string resource_group, std::string type,
-                                             ItemReader<Item> read_item);
+                                             ItemReader<Item> read_item, std::size_t* skipped);
+  template <typename Item>
+  Task<Result<Done>> list_all(std::string type, ItemReader<Item> read_item, std::vector<Item>& into,
+                              std::size_t& skipped);
   Task<Result<Done>> write(net::Request request);
   Task<Result<Done>> judge_missing(std::string group, std::string name, Error missing);
 

@@ -27,17 +27,6 @@ Result<std::vector<T>> all_or_error(std::vector<Result<T>> results) {
   return values;
 }
 
-model::NetworkPath path(const InterfaceDocument& interface, const InterfaceAddress& address,
-                        std::optional<std::string> subnet_group) {
-  model::NetworkPath path;
-  path.interface_id = interface.id;
-  path.address = address.address;
-  path.subnet_group = std::move(subnet_group);
-  path.interface_group = interface.group;
-  path.application_groups = address.application_groups;
-  return path;
-}
-
 }  // namespace
 
 Task<Result<model::VirtualMachine>> Azure::read_machine(std::string id) {
@@ -72,14 +61,12 @@ Task<Result<model::VirtualMachine>> Azure::read_machine(std::string id) {
   for (const InterfaceDocument& interface : *interfaces) {
     for (const InterfaceAddress& address : interface.addresses) {
       machine.paths.push_back(
-          path(interface, address, subnet_groups->at(model::resource_key(address.subnet_id))));
+          way_of(interface, address, subnet_groups->at(model::resource_key(address.subnet_id))));
       public_ids.push_back(address.public_address_id);
     }
   }
   co_await add_public_addresses(std::move(public_ids), machine);
-  std::ranges::sort(machine.paths, {}, [](const model::NetworkPath& one) {
-    return std::pair(one.address, model::resource_key(one.interface_id));
-  });
+  sort_ways(machine.paths);
   co_return machine;
 }
 

@@ -73,14 +73,51 @@ Result<model::Tags> read_tags(json::Element machine) {
 
 }  // namespace
 
-Result<model::ListedMachine> read_listed_machine(json::Element machine) {
-  model::ListedMachine read;
+Result<MachineItem> read_machine_item(json::Element machine) {
+  MachineItem read;
   read.id = json::text(machine, "id").value_or("");
   if (read.id.empty()) return malformed("a listed virtual machine has no id");
   auto tags = read_tags(machine);
   if (!tags) return fail(tags.error());
   read.tags = std::move(*tags);
+  if (auto document = read_machine_document(machine)) read.document = std::move(*document);
   return read;
+}
+
+Result<NetworkItem> read_network_item(json::Element network) {
+  NetworkItem read;
+  read.id = json::text(network, "id").value_or("");
+  const auto properties = json::member(network, "properties");
+  if (read.id.empty() || !properties) return malformed("a virtual network has no id or properties");
+  const auto subnets = json::array(*properties, "subnets");
+  if (!subnets) return read;
+  for (const json::Element subnet : *subnets) {
+    const auto id = json::text(subnet, "id");
+    auto group = read_subnet_group(subnet);
+    if (!id || id->empty() || !group) {
+      ++read.skipped;
+      continue;
+    }
+    read.subnet_groups.insert_or_assign(model::resource_key(*id), std::move(*group));
+  }
+  return read;
+}
+
+model::NetworkPath way_of(const InterfaceDocument& interface, const InterfaceAddress& address,
+                          std::optional<std::string> subnet_group) {
+  model::NetworkPath path;
+  path.interface_id = interface.id;
+  path.address = address.address;
+  path.subnet_group = std::move(subnet_group);
+  path.interface_group = interface.group;
+  path.application_groups = address.application_groups;
+  return path;
+}
+
+void sort_ways(std::vector<model::NetworkPath>& ways) {
+  std::ranges::sort(ways, {}, [](const model::NetworkPath& one) {
+    return std::pair(one.address, model::resource_key(one.interface_id));
+  });
 }
 
 Result<MachineDocument> read_machine_document(json::Element machine) {

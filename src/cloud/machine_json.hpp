@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,8 +39,31 @@ struct InterfaceDocument {
 };
 
 Result<MachineDocument> read_machine_document(json::Element machine);
-Result<model::ListedMachine> read_listed_machine(json::Element machine);
 Result<InterfaceDocument> read_interface_document(json::Element interface);
+
+/// A machine of a list: `malformed` only without an id or with tags that are none.
+struct MachineItem {
+  std::string id{};
+  model::Tags tags{};
+  std::optional<MachineDocument> document{};  ///< if the rest is understood as well
+};
+Result<MachineItem> read_machine_item(json::Element machine);
+
+/// A network of a list: the groups of its subnets, by `resource_key` of the subnet. A subnet that
+/// is not understood is left out.
+struct NetworkItem {
+  std::string id{};
+  std::map<std::string, std::optional<std::string>> subnet_groups{};
+  std::size_t skipped = 0;
+};
+Result<NetworkItem> read_network_item(json::Element network);
+
+/// One way to a machine: an address of one of its interfaces, in a subnet with that group.
+model::NetworkPath way_of(const InterfaceDocument& interface, const InterfaceAddress& address,
+                          std::optional<std::string> subnet_group);
+
+/// Orders the ways as `model::VirtualMachine` has them.
+void sort_ways(std::vector<model::NetworkPath>& ways);
 
 /// The security group of a subnet, or nothing.
 Result<std::optional<std::string>> read_subnet_group(json::Element subnet);

@@ -231,6 +231,7 @@ Result<ListedGroup> read_listed_group(json::Element element) {
   const auto id = json::text(element, "id");
   if (!id || id->empty()) return malformed("no id");
   ListedGroup group{.id = std::string(*id)};
+  group.etag = json::text(element, "etag").value_or("");
   const auto properties = json::member(element, "properties");
   const auto rules = properties ? json::array(*properties, "securityRules") : std::nullopt;
   if (!rules) return group;

@@ -20,8 +20,8 @@ namespace portcullis::cloud {
 /// smaller one.
 Result<model::SecurityGroup> read_group(json::Element group);
 
-/// Of a group in a list: its id, and names and descriptions of its rules. `malformed` without an
-/// id; whatever else is missing or broken is left out.
+/// Of a group in a list: its id and etag, and names and descriptions of its rules. `malformed`
+/// without an id; whatever else is missing or broken is left out.
 Result<ListedGroup> read_listed_group(json::Element group);
 
 /// One rule of the lists. `malformed` without name, properties or priority.

@@ -5,6 +5,7 @@
 
 #include "base/asio.hpp"
 #include "base/result.hpp"
+#include "model/inventory.hpp"
 #include "model/resource_id.hpp"
 #include "model/security_rule.hpp"
 #include "model/virtual_machine.hpp"
@@ -19,6 +20,7 @@ struct ListedGroup {
   };
   std::string id;
   std::vector<Rule> rules{};  ///< those that have a name
+  std::string etag{};         ///< another one after any change of the group; may be empty
 };
 
 /// One account (subscription) of a cloud. Ids are ARM ids. Errors are classed as
@@ -47,9 +49,10 @@ class Provider {
   virtual Task<Result<std::vector<ListedGroup>>> list_groups(
       std::vector<std::string> resource_groups) = 0;
 
-  /// Every machine of these resource groups, all pages. Like any list it proves no absence.
-  virtual Task<Result<std::vector<model::ListedMachine>>> list_machines(
-      std::vector<std::string> resource_groups) = 0;
+  /// Machines, interfaces and networks of the whole subscription, from three lists, all pages, put
+  /// together. What is not understood is left out, loudly, and hides nothing else: whoever needs it
+  /// reads it directly and is told why. Networks that may not be listed are as if there were none.
+  virtual Task<Result<model::Inventory>> take_inventory() = 0;
 
   /// Creates the rule or overwrites the one of the same name, and waits for the operation's end.
   /// Success means that the cloud says it is done, not that packets obey: read the group back. Safe

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "controllers/ambiguity.hpp"
 #include "controllers/drifts.hpp"
 #include "controllers/evidence.hpp"
 #include "controllers/request_report.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/retention.hpp"
 #include "controllers/status_writer.hpp"
+#include "plan/reasons.hpp"
 #include "plan/request_status.hpp"
 
 namespace portcullis::controllers {
@@ -43,6 +45,21 @@ Task<Result<GrantFollower::End>> GrantFollower::find_end(RequestPointer request,
 /// The time of a scheduled grant has come: its requester is asked about once more.
 Task<Result<GrantFollower::End>> GrantFollower::clear_start(RequestPointer request,
                                                             VerdictPointer verdict) {
+  const auto* account =
+      verdict->targets.empty() ? nullptr : world_.account_of(verdict->targets.front().resource_id);
+  if (account != nullptr) {
+    if (auto unknown = addresses_unknown(world_, *account)) {
+      co_return fail(Error::Kind::unavailable, std::move(*unknown));
+    }
+    std::vector<std::string> machines;
+    for (const auto& target : verdict->targets) machines.push_back(target.resource_id);
+    if (auto twin = find_twin(world_, *account, verdict->sources, machines)) {
+      co_return End({.at = world_.clock.now(),
+                     .reason = plan::reason::ambiguous_address,
+                     .by = world_.operator_name,
+                     .message = std::move(*twin)});
+    }
+  }
   const auto asked = co_await ask_authorizer(
       client_, request, {.kind = plan::Decision::Kind::grant, .reason = {}, .message = {}});
   if (!asked) co_return fail(asked.error());

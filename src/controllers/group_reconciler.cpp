@@ -10,6 +10,7 @@
 #include "controllers/orphans.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/rule_closing.hpp"
+#include "controllers/standing.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
@@ -57,6 +58,13 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   if (account == nullptr) {
     if (!holds_ours(world_, known->second)) co_return runtime::Next{};
     co_return fail(Error::Kind::unavailable, "no CloudAccount has the subscription of this group");
+  }
+  if (group_stands(world_, key)) {
+    replan(key);  // what is wanted of it may have changed all the same
+    const GroupView& view = world_.groups[key];
+    const bool rests = view.plan.changes.empty() && view.considered.empty() && !view.dirty &&
+                       !view.plan.next_change;
+    if (rests) co_return runtime::Next{.at = world_.clock.now() + read_again};
   }
   const auto provider = world_.provider_of(*account);
   if (!provider) {

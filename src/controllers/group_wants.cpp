@@ -62,12 +62,14 @@ void gather_policy(plan::GroupDesired& desired, const World& world,
   }
   // A policy in Audit wants nothing and gives no evidence: locks of an earlier Enforce stay.
   if (!policy.enforce) return;
-  for (const auto& target : view.targets) {
+  std::map<std::size_t, std::string> behind;  // in the order of the targets
+  for (const std::string& machine : world.machines.behind(group_key)) {
+    if (const auto place = view.place_of(machine)) behind.emplace(*place, machine);
+  }
+  for (const auto& [place, key] : behind) {
+    const plan::TargetState& target = view.targets[place];
     if (target.state == plan::TargetState::State::out_of_scope) continue;
-    const auto machine = world.machines.find(model::resource_key(target.machine.id));
-    if (machine == world.machines.end() || !machine->second.machine) continue;
-    const auto destinations = addresses_behind(*machine->second.machine, group_key);
-    if (destinations.empty()) continue;
+    const auto destinations = addresses_behind(*world.machines.at(key).machine, group_key);
     // Exceptions stand above all locks: a younger policy's would open what an older one locks.
     const bool owns = older_claim(world, policy, target.machine.id) == nullptr;
     want_locks(desired, policy, owner, destinations, owns);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <set>
 #include <string>
 
@@ -8,25 +9,45 @@
 
 namespace portcullis::controllers {
 
-/// Lists the machines of the resource groups that an account's policies select from, and tells the
-/// policies which of them may be theirs. It only ever adds: whether a machine is a policy's, and
-/// whether it still is, a direct reading of it decides.
+/// Lists what an account's subscription has, and finds by it what has to be read directly: machines
+/// that a selector may pick, machines of policies that the lists show otherwise than before, and
+/// groups whose etag is another. It only ever adds readings: whether a machine is a policy's, and
+/// what its ways are, direct readings say.
 class InventoryReconciler final : public runtime::Reconciler {
  public:
-  InventoryReconciler(World& world, Duration period);
+  /// Up to so many groups of an account are read one by one each minute; with more, one list tells
+  /// which of them changed.
+  static constexpr std::size_t most_groups_read = 200;
 
-  /// `key` is an account's name. Idle as long as no policy has a selector.
+  InventoryReconciler(World& world, Duration period,
+                      std::size_t groups_read_directly = most_groups_read);
+
+  /// `key` is an account's name. Idle as long as no policy refers to it.
   Task<Result<runtime::Next>> reconcile(std::string key) override;
 
  private:
+  using AccountPointer = kube::Store<model::CloudAccount>::Pointer;
   using Policies = std::vector<kube::Store<model::JitPolicy>::Pointer>;
 
-  Policies selecting_policies(const std::string& account) const;
-  void note(const model::CloudAccount& account, const Policies& asked,
-            const Result<std::vector<model::ListedMachine>>& listed);
+  Policies policies_of(const std::string& account) const;
+  bool is_due(const std::string& account, const Policies& policies) const;
+  TimePoint next_list(const std::string& account) const;
+  TimePoint groups_due(const std::string& account) const;
+  Task<Result<Done>> list_machines(cloud::Provider* provider, AccountPointer account,
+                                   Policies policies);
+  void note_inventory(const model::CloudAccount& account, const Policies& policies,
+                      model::Inventory inventory, TimePoint began);
+  void note_selections(const model::CloudAccount& account, const Policies& asked);
+  void wake_policies(const std::string& account, const Policies& policies);
+
+  std::size_t count_groups(const model::CloudAccount& account) const;
+  Task<Result<Done>> list_groups(cloud::Provider* provider, std::string account);
+  void note_group(GroupView& view, const cloud::ListedGroup& listed, TimePoint before,
+                  TimePoint began);
 
   World& world_;
-  Duration period_;  ///< a machine that comes is locked within that time
+  Duration period_;  ///< what comes is locked within that time
+  std::size_t groups_read_directly_;
 };
 
 }  // namespace portcullis::controllers

@@ -19,7 +19,7 @@
 namespace portcullis::controllers {
 namespace {
 
-// A machine's way is read again this often, so that a new interface or address is seen.
+// What is known is judged again this often; machines whose readings do not stand are read again.
 constexpr Duration read_again = std::chrono::seconds(60);
 // What a policy that is being deleted waits for wakes it; this is for what does not.
 constexpr Duration look_again = std::chrono::seconds(5);
@@ -85,6 +85,7 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
   const Duration wait = view.missing ? missing_believed_after : read_again;
   for (auto& target : view.targets) {
     if (target.state == plan::TargetState::State::unresolved ||
+        target.state == plan::TargetState::State::unsupported ||
         target.state == plan::TargetState::State::out_of_scope) {
       continue;
     }
@@ -157,7 +158,9 @@ Task<Result<Done>> PolicyReconciler::read_targets(Pointer policy) {
     co_return fail(recalled.error());
   }
   PolicyTargets found = co_await gather_targets(world_, policy, account);
-  if (!found.listed) world_.inventory_queue.add(policy->account);
+  if (!found.listed || !world_.inventories.contains(policy->account)) {
+    world_.inventory_queue.add(policy->account);
+  }
   PolicyView& view = world_.policy_views[key];
   const bool changed = view.uid != policy->meta.uid || view.generation != policy->meta.generation ||
                        view.complete != found.complete;

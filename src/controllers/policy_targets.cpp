@@ -15,7 +15,7 @@ namespace {
 
 using State = plan::TargetState::State;
 
-// A machine's way is read again this often, so that a new interface or address is seen.
+// Where no list tells whether a machine changed, its ways are read again after that.
 constexpr Duration read_for = std::chrono::seconds(30);
 
 model::PrefixSet addresses_of(const model::VirtualMachine& machine) {
@@ -28,6 +28,13 @@ std::string words(const model::PolicyTarget& selector) {
   std::string text = "selector of resource group \"" + selector.resource_group + "\"";
   for (const auto& [name, value] : selector.tags) text += ", tag " + name + "=" + value;
   return text;
+}
+
+/// "web_0": how scale sets name their instances where those are no machines of their own.
+bool is_named_like_instance(std::string_view name) {
+  const auto last = name.rfind('_');
+  return last != std::string_view::npos && last > 0 && last + 1 < name.size() &&
+         std::ranges::all_of(name.substr(last + 1), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 class Gathering {
@@ -116,16 +123,30 @@ class Gathering {
                        (error.kind == Error::Kind::not_found && !(is_known && known->second.gone));
       // Gone for good is known as well as there.
       found_.complete = found_.complete && is_known && known->second.gone;
-      target.message = error.kind == Error::Kind::not_found
-                           ? "machine \"" + target.machine.resource_group + "/" +
-                                 target.machine.name + "\" does not exist in subscription " +
-                                 account_.subscription
-                           : "cannot be read: " + plan::steady_text(error.message);
-      if (error.kind != Error::Kind::not_found && !found_.error) found_.error = error;
+      if (error.kind == Error::Kind::not_found) {
+        target.message = describe_missing(target.machine);
+      } else if (error.kind == Error::Kind::unsupported) {
+        target.state = State::unsupported;
+        target.message = plan::steady_text(error.message);
+      } else {
+        target.message = "cannot be read: " + plan::steady_text(error.message);
+        if (!found_.error) found_.error = error;
+      }
     } else {
       target.machine = *known->second.machine;
       target.state = State::locking;
     }
+  }
+
+  std::string describe_missing(const model::VirtualMachine& machine) const {
+    std::string text = "machine \"" + machine.resource_group + "/" + machine.name +
+                       "\" does not exist in subscription " + account_.subscription;
+    if (is_named_like_instance(machine.name)) {
+      text +=
+          "; instances of a scale set with uniform orchestration are no machines of their own "
+          "and cannot be locked (use flexible orchestration)";
+    }
+    return text;
   }
 
   void judge_candidates(const std::set<std::string>& named) {
@@ -223,7 +244,7 @@ class Gathering {
   bool picks_any(const model::PolicyTarget& selector) const {
     return std::ranges::any_of(found_.list, [&](const plan::TargetState& target) {
       return plan::selects(selector, target.machine.id, target.machine.tags) ||
-             (target.state == State::unresolved &&
+             ((target.state == State::unresolved || target.state == State::unsupported) &&
               selected_.contains(model::resource_key(target.machine.id)));
     });
   }
@@ -253,7 +274,13 @@ Task<PolicyTargets> gather_targets(World& world, std::shared_ptr<const model::Ji
                                    std::shared_ptr<const model::CloudAccount> account) {
   Gathering gathering(world, *policy, *account);
   const auto ids = gathering.ids();
-  auto reads = co_await world.refresh_machines(account->meta.name, ids, read_for);
+  const auto before = world.policy_views.find(policy->meta.key());
+  const bool looked_at = before != world.policy_views.end() &&
+                         before->second.uid == policy->meta.uid &&
+                         before->second.generation == policy->meta.generation;
+  // Who changes a policy wants to know how its machines are now.
+  const auto refresh = looked_at ? &World::refresh_standing : &World::refresh_machines;
+  auto reads = co_await (world.*refresh)(account->meta.name, ids, read_for);
   co_return gathering.judge(ids, std::move(reads));
 }
 
@@ -297,6 +324,7 @@ Held held_addresses(const World& world, const model::JitPolicy& policy, const st
     auto& held = own->kind == plan::RuleKind::lock ? locked : excepted;
     held = held.unite(model::PrefixSet::of(rule.destination.prefixes));
   }
+  if (locked.empty()) return {};
   for (const auto& [key, candidate] : selection->second.candidates) {
     locked = locked.subtract(candidate.addresses);
   }

@@ -1,7 +1,9 @@
 #include <algorithm>
 
 #include "cloud/gather.hpp"
+#include "controllers/standing.hpp"
 #include "controllers/world.hpp"
+#include "model/resource_id.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -12,6 +14,7 @@ struct Readings {
   std::string account;
   std::vector<std::string> ids;
   Duration max_age;
+  bool may_stand;  ///< what the lists confirm need not be read
   std::vector<Result<Done>> results;
   std::size_t next = 0;
   std::optional<Error> down{};  ///< the cloud did not answer
@@ -25,29 +28,35 @@ Task<Done> read_some(Readings& readings) {
   while (readings.next < readings.ids.size()) {
     const std::size_t at = readings.next++;
     const std::string id = readings.ids[at];
+    const bool by_lists =
+        readings.may_stand && readings.world.inventories.contains(readings.account);
+    if (by_lists && machine_stands(readings.world, readings.account, model::resource_key(id))) {
+      continue;
+    }
+    // However young a reading is that the lists have overtaken, it is made again.
+    const Duration max_age = by_lists ? Duration(0) : readings.max_age;
     // What is known needs nobody's answer.
-    if (readings.down && !readings.world.is_known(id, readings.max_age)) {
+    if (readings.down && !readings.world.is_known(id, max_age)) {
       readings.results[at] = fail(*readings.down);
       continue;
     }
-    auto read = co_await readings.world.refresh_machine(readings.account, id, readings.max_age);
+    auto read = co_await readings.world.refresh_machine(readings.account, id, max_age);
     if (!read && no_answer(read.error())) readings.down = read.error();
     readings.results[at] = std::move(read);
   }
   co_return Done{};
 }
 
-}  // namespace
-
-Task<std::vector<Result<Done>>> World::refresh_machines(std::string account,
-                                                        std::vector<std::string> ids,
-                                                        Duration max_age) {
+Task<std::vector<Result<Done>>> read_all(World& world, std::string account,
+                                         std::vector<std::string> ids, Duration max_age,
+                                         bool may_stand) {
   constexpr std::size_t side_by_side = 4;
   const std::size_t count = ids.size();
-  Readings readings{.world = *this,
+  Readings readings{.world = world,
                     .account = std::move(account),
                     .ids = std::move(ids),
                     .max_age = max_age,
+                    .may_stand = may_stand,
                     .results = std::vector<Result<Done>>(count, Done{})};
   if (count == 1) {
     co_await read_some(readings);
@@ -60,6 +69,20 @@ Task<std::vector<Result<Done>>> World::refresh_machines(std::string account,
     co_await cloud::gather(std::move(readers));
   }
   co_return std::move(readings.results);
+}
+
+}  // namespace
+
+Task<std::vector<Result<Done>>> World::refresh_machines(std::string account,
+                                                        std::vector<std::string> ids,
+                                                        Duration max_age) {
+  return read_all(*this, std::move(account), std::move(ids), max_age, false);
+}
+
+Task<std::vector<Result<Done>>> World::refresh_standing(std::string account,
+                                                        std::vector<std::string> ids,
+                                                        Duration max_age) {
+  return read_all(*this, std::move(account), std::move(ids), max_age, true);
 }
 
 }  // namespace portcullis::controllers

@@ -4,6 +4,7 @@
 
 #include "api/decode.hpp"
 #include "base/log.hpp"
+#include "controllers/ambiguity.hpp"
 #include "controllers/authorization.hpp"
 #include "controllers/evidence.hpp"
 #include "controllers/grants.hpp"
@@ -141,6 +142,14 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
       decision = {.kind = plan::Decision::Kind::refuse,
                   .reason = plan::reason::out_of_scope,
                   .message = *blocked};
+    } else if (auto unknown = addresses_unknown(world_, *account)) {
+      decision = {.kind = plan::Decision::Kind::wait,
+                  .reason = plan::reason::policy_not_ready,
+                  .message = std::move(*unknown)};
+    } else if (auto twin = find_twin(world_, *account, request->sources, machines)) {
+      decision = {.kind = plan::Decision::Kind::refuse,
+                  .reason = plan::reason::ambiguous_address,
+                  .message = std::move(*twin)};
     }
   }
   if (decision.kind == plan::Decision::Kind::grant) {

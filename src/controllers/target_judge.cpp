@@ -5,6 +5,7 @@
 #include "controllers/drifts.hpp"
 #include "controllers/group_attempts.hpp"
 #include "controllers/group_wants.hpp"
+#include "controllers/standing.hpp"
 #include "model/resource_id.hpp"
 #include "plan/scope.hpp"
 #include "plan/words.hpp"
@@ -85,7 +86,7 @@ void worsen(plan::TargetState& target, State state, std::string message) {
 
 /// Older readings prove nothing any more.
 bool is_stale(const World& world, const GroupView& view) {
-  return view.error.has_value() || world.clock.now() - view.read_at > reading_counts_for;
+  return view.error.has_value() || world.clock.now() - seen_at(view) > reading_counts_for;
 }
 
 /// Whether anything is to be done yet by which somebody gets in less. What is opened or tidied up

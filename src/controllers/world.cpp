@@ -4,6 +4,7 @@
 
 #include "api/decode.hpp"
 #include "base/log.hpp"
+#include "controllers/standing.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 #include "plan/scope.hpp"
@@ -49,6 +50,17 @@ std::vector<std::string> Stores::unsynced() const {
   add("AccessDecision", decisions.synced());
   add("AccessVerdict", verdicts.synced());
   return kinds;
+}
+
+std::optional<std::size_t> PolicyView::place_of(const std::string& machine_key) const {
+  if (places.size() != targets.size()) {
+    places.clear();
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      places.emplace(model::resource_key(targets[i].machine.id), i);
+    }
+  }
+  const auto found = places.find(machine_key);
+  return found == places.end() ? std::nullopt : std::optional(found->second);
 }
 
 World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
@@ -154,6 +166,7 @@ Task<Result<Done>> World::refresh_machine(std::string account, std::string id, D
   if (!owner) co_return fail(Error::Kind::not_found, "account \"" + account + "\" does not exist");
   const auto provider = provider_of(*owner);
   if (!provider) co_return fail(provider.error());
+  const std::uint64_t shown = shown_of(*this, account, key);
   auto read = co_await (*provider)->read_machine(id);
   MachineView& view = machines[key];
   if (!read) {
@@ -170,6 +183,7 @@ Task<Result<Done>> World::refresh_machine(std::string account, std::string id, D
   view.machine = std::move(*read);
   view.read_at = clock.now();
   view.error.reset();
+  note_reading(view, shown);
   if (changed) {
     for (const auto& group : before) mark_group(group, runtime::Workqueue::Urgency::normal);
     for (const auto& group : groups_before(id)) {
@@ -189,7 +203,7 @@ void World::forget_machines() {
       needed.insert(model::resource_key(target.resource_id));
     }
   }
-  std::erase_if(machines, [&](const auto& one) {
+  machines.erase_if([&](const auto& one) {
     // Whoever reads it now may be about to need it.
     const TimePoint tried_at = std::max(one.second.read_at, one.second.failed_at);
     return !needed.contains(one.first) && clock.now() - tried_at > unneeded_for;
@@ -227,12 +241,10 @@ void World::wake_group(const std::string& id, const model::AccessVerdict& verdic
 }
 
 void World::group_changed(const std::string& key) {
+  const std::set<std::string> behind = machines.behind(key);
   for (const auto& [policy, view] : policy_views) {
-    const bool concerned = std::ranges::any_of(view.targets, [&](const plan::TargetState& target) {
-      return std::ranges::any_of(groups_before(target.machine.id), [&](const std::string& id) {
-        return model::resource_key(id) == key;
-      });
-    });
+    const bool concerned = std::ranges::any_of(
+        behind, [&](const std::string& machine) { return view.place_of(machine).has_value(); });
     if (concerned || view.leaving) policy_queue.add(policy);
   }
   for (const auto& [name, verdict] : stores.verdicts.all()) {
@@ -335,9 +347,9 @@ bool World::swept(const std::string& account) const {
   const auto view = account_views.find(account);
   if (view == account_views.end() || !view->second.listed) return false;
   return std::ranges::all_of(groups, [&](const auto& entry) {
+    if (entry.second.passed || entry.second.gone) return true;  // most of them: asked often
     const auto* owner = account_of(entry.second.id);
-    return owner == nullptr || owner->meta.name != account || entry.second.passed ||
-           entry.second.gone;
+    return owner == nullptr || owner->meta.name != account;
   });
 }
 
@@ -361,13 +373,6 @@ bool World::grants_resolved(const std::string& account) const {
       return view != machines.end() && (view->second.machine.has_value() || view->second.gone);
     });
   });
-}
-
-std::vector<std::string> group_ids(const model::NetworkPath& path) {
-  std::vector<std::string> ids;
-  if (path.subnet_group) ids.push_back(*path.subnet_group);
-  if (path.interface_group) ids.push_back(*path.interface_group);
-  return ids;
 }
 
 }  // namespace portcullis::controllers

@@ -10,6 +10,8 @@
 
 #include "base/clock.hpp"
 #include "cloud/provider.hpp"
+#include "controllers/inventory_view.hpp"
+#include "controllers/machine_views.hpp"
 #include "kube/store.hpp"
 #include "model/account.hpp"
 #include "model/policy.hpp"
@@ -44,16 +46,6 @@ struct Stores {
   }
 };
 
-/// A machine as last read; an error leaves the last good reading in place.
-struct MachineView {
-  std::optional<model::VirtualMachine> machine{};
-  TimePoint read_at{};
-  std::optional<Error> error{};
-  TimePoint failed_at{};                     ///< when that was
-  std::optional<TimePoint> missing_since{};  ///< first 404 in a row
-  bool gone = false;                         ///< 404 on its id twice, at least 5 s apart
-};
-
 /// A write of a rule that no reading has shown yet: the cloud refused that very rule, or it said
 /// "done" and shows something else.
 struct Attempt {
@@ -83,6 +75,9 @@ struct GroupView {
   bool listed_with_ours = false;    ///< a list showed rules named like ours in it
   bool gone = false;                ///< 404, seen twice
   bool passed = false;              ///< a whole pass has been made since the start
+  TimePoint confirmed_at{};         ///< a list that was begun then showed it as it was last read
+  std::string listed_etag{};        ///< in the last list
+  int contradicted = 0;             ///< readings in a row that this etag of the list contradicts
 };
 
 /// An end before its time, as this process saw it or brought it about.
@@ -113,13 +108,17 @@ struct Selection {
 struct PolicyView {
   std::string uid;
   std::int64_t generation = 0;
-  std::vector<plan::TargetState> targets{};
+  std::vector<plan::TargetState> targets{};  ///< replaced as a whole, never changed one by one
   bool listed = false;           ///< what its selectors pick was listed under this generation
   bool complete = false;         ///< besides, every target was read freshly, without an error
   bool missing = false;          ///< a machine was 404, which is not believed yet
   std::string problem_reason{};  ///< about the policy as a whole; empty: none
   std::string problem{};
   bool leaving = false;  ///< being deleted, its grants are closed: its locks may go
+
+  /// The place of the machine among the targets, by its resource_key.
+  std::optional<std::size_t> place_of(const std::string& machine_key) const;
+  mutable std::map<std::string, std::size_t> places{};  ///< made when first asked
 };
 
 struct AccountView {
@@ -168,11 +167,12 @@ class World {
   /// Accounts as last understood, also those that went or cannot be read any more: by them what is
   /// open is still closed, and nothing else is done.
   std::map<std::string, std::shared_ptr<const model::CloudAccount>> remembered_accounts{};
-  std::map<std::string, MachineView> machines{};     ///< by resource_key
+  MachineViews machines{};                           ///< by resource_key
   std::map<std::string, GroupView> groups{};         ///< by resource_key
   std::map<std::string, PolicyView> policy_views{};  ///< by namespace/name
   std::map<std::string, Selection> selections{};     ///< likewise, of policies with selectors
   std::map<std::string, AccountView> account_views{};
+  std::map<std::string, InventoryView> inventories{};  ///< by account, of those with policies
   GuardView guard{};
   /// What the clocks that are known say now; empty: they agree.
   std::function<std::vector<plan::ClockReading>()> read_clocks{};
@@ -235,6 +235,10 @@ class World {
   Task<std::vector<Result<Done>>> refresh_machines(std::string account,
                                                    std::vector<std::string> ids, Duration max_age);
 
+  /// Likewise, but a reading that stands by the account's lists (`standing.hpp`) is fresh enough.
+  Task<std::vector<Result<Done>>> refresh_standing(std::string account,
+                                                   std::vector<std::string> ids, Duration max_age);
+
   void mark_group(const std::string& id, runtime::Workqueue::Urgency urgency);
 
   /// Marks it for a grant, once until it is read: each failed reading wakes the grants, and were
@@ -294,8 +298,5 @@ inline constexpr Duration failure_counts_for = std::chrono::seconds(3);
 
 /// One 404 is not believed; a second one this much later is.
 inline constexpr Duration missing_believed_after = std::chrono::seconds(5);
-
-/// Ids of the groups on one way, in the order of passing.
-std::vector<std::string> group_ids(const model::NetworkPath& path);
 
 }  // namespace portcullis::controllers

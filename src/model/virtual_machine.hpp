@@ -25,12 +25,6 @@ struct NetworkPath {
 /// Name and value. ARM compares the names without regard to case, the values as they are.
 using Tags = std::vector<std::pair<std::string, std::string>>;
 
-/// A virtual machine as a list shows it: enough to see whether a closer look is worth it.
-struct ListedMachine {
-  std::string id;  ///< as the cloud spells it
-  Tags tags{};
-};
-
 /// A virtual machine as one complete reading showed it: VM, all NICs, all their subnets.
 struct VirtualMachine {
   std::string id;     ///< as the cloud spells it

@@ -15,6 +15,8 @@ const char* reason_of(State state) {
   switch (state) {
     case State::unresolved:
       return reason::target_not_found;
+    case State::unsupported:
+      return reason::unsupported;
     case State::locking:
       return reason::locking;
     case State::contended:

@@ -12,6 +12,7 @@ namespace portcullis::plan {
 struct TargetState {
   enum class State : std::uint8_t {
     unresolved,    ///< the machine or something on its way could not be read
+    unsupported,   ///< it is read, and is of a kind whose ports cannot be locked
     locking,       ///< not yet proven
     contended,     ///< locked, but somebody keeps changing our rules
     locked,        ///< proven: nobody reaches the ports outside a grant or an exception

@@ -47,6 +47,8 @@ const char* to_string(TargetState::State state) {
   switch (state) {
     case TargetState::State::unresolved:
       return "Unresolved";
+    case TargetState::State::unsupported:
+      return "Unsupported";
     case TargetState::State::locking:
       return "Locking";
     case TargetState::State::contended:

@@ -20,7 +20,10 @@ class FakeProvider final : public cloud::Provider {
  public:
   std::map<std::string, model::SecurityGroup> groups;
   std::map<std::string, model::VirtualMachine> machines;
-  std::set<std::string> hidden;    ///< machines that no list shows, by `resource_key`
+  std::set<std::string> hidden;  ///< machines that no list shows, by `resource_key`
+  std::map<std::string, model::VirtualMachine> listed;  ///< what lists show instead, likewise
+  std::vector<model::ListedAddress> others;             ///< addresses of no machine in here
+  std::string listed_etag;         ///< what lists of groups show, if not the truth
   std::vector<std::string> calls;  ///< reads and writes
   std::vector<std::string> writes;
   std::map<std::string, Error> fail_once;
@@ -55,7 +58,7 @@ class FakeProvider final : public cloud::Provider {
     }
     std::vector<cloud::ListedGroup> all;
     for (const auto& [key, group] : groups) {
-      all.push_back({.id = group.id});
+      all.push_back({.id = group.id, .etag = listed_etag.empty() ? group.etag : listed_etag});
       for (const auto& rule : group.rules) {
         all.back().rules.push_back({.name = rule.name, .description = rule.description});
       }
@@ -63,15 +66,24 @@ class FakeProvider final : public cloud::Provider {
     co_return all;
   }
 
-  Task<Result<std::vector<model::ListedMachine>>> list_machines(
-      std::vector<std::string> resource_groups) override {
-    if (const auto bad = done("list_machines"); !bad) co_return fail(bad.error());
-    std::vector<model::ListedMachine> all;
-    for (const auto& [key, machine] : machines) {
-      const bool asked = std::ranges::any_of(resource_groups, [&](const std::string& name) {
-        return model::ascii_lower(name) == model::ascii_lower(machine.resource_group);
-      });
-      if (asked && !hidden.contains(key)) all.push_back({.id = machine.id, .tags = machine.tags});
+  /// The machines as they are, unless `listed` has another version, and `others`.
+  Task<Result<model::Inventory>> take_inventory() override {
+    if (const auto bad = done("take_inventory"); !bad) co_return fail(bad.error());
+    model::Inventory all{.addresses = others};
+    for (const auto& [key, truth] : machines) {
+      if (hidden.contains(key)) continue;
+      const auto other = listed.find(key);
+      const auto& machine = other == listed.end() ? truth : other->second;
+      all.machines.push_back({.id = machine.id, .tags = machine.tags, .whole = machine});
+      for (const auto& path : machine.paths) {
+        all.addresses.push_back({.address = path.address,
+                                 .interface_id = path.interface_id,
+                                 .machine_id = machine.id,
+                                 .subnet_listed = true});
+        for (const auto& group : {path.subnet_group, path.interface_group}) {
+          if (group) all.addresses.back().groups.push_back(model::resource_key(*group));
+        }
+      }
     }
     co_return all;
   }
@@ -88,6 +100,7 @@ class FakeProvider final : public cloud::Provider {
     std::erase_if(rules, [&](const auto& other) { return other.name == rule.name; });
     rules.push_back(std::move(rule));
     std::ranges::sort(rules, {}, &model::SecurityRule::priority);
+    touch(group);
     co_return Done{};
   }
 
@@ -96,10 +109,18 @@ class FakeProvider final : public cloud::Provider {
     if (const auto bad = done(writes.back()); !bad) co_return fail(bad.error());
     std::erase_if(groups.at(model::resource_key(group)).rules,
                   [&](const auto& rule) { return rule.name == name; });
+    touch(group);
     co_return Done{};
   }
 
+  /// The group changed: it has another etag.
+  void touch(const std::string& group) {
+    groups.at(model::resource_key(group)).etag = "etag-" + std::to_string(++changes_);
+  }
+
  private:
+  int changes_ = 0;
+
   Result<Done> done(const std::string& call) {
     calls.push_back(call);
     if (on_call) on_call(call);

@@ -127,6 +127,15 @@ class Lab:
         """Gives a machine other tags."""
         self._ask("PUT", f"/vms/{quote(resource_group)}/{quote(name)}/tags", tags)
 
+    def move_subnet(self, resource_group: str, network: str, subnet: str, nsg: str | None) -> None:
+        """Puts a subnet behind another NSG, or behind none."""
+        path = f"/subnets/{quote(resource_group)}/{quote(network)}/{quote(subnet)}"
+        self._ask("PATCH", path, {"nsg": nsg})
+
+    def move_interface(self, resource_group: str, name: str, addresses: list[str]) -> None:
+        """Gives an interface other private addresses: one for each that it has."""
+        self._ask("PATCH", f"/nics/{quote(resource_group)}/{quote(name)}", {"addresses": addresses})
+
     def take_machine_away(self, resource_group: str, name: str) -> None:
         self._ask("DELETE", f"/vms/{quote(resource_group)}/{quote(name)}")
 

@@ -34,13 +34,15 @@ TEST_CASE("the groups of several resource groups are listed, all pages, each onc
   };
   w.has(list("net"), R"({"value":[)" + group_body(group_id("a")) + R"(],"nextLink":")" + arm +
                          R"(/page/2?$skiptoken=t"})");
-  w.has("/page/2", R"({"value":[)" + group_body(group_id("b")) + "]}");
+  w.has("/page/2", R"({"value":[{"id":")" + group_id("b") + R"(","etag":"W/\"2\""}]})");
   w.has(list("web"), R"({"value":[]})");
   const auto groups = w.wait(w.provider->list_groups({"net", "web", "NET", "gone"}));
   REQUIRE(groups);
   REQUIRE(groups->size() == 2);
   CHECK((*groups)[0].id == group_id("a"));
+  CHECK((*groups)[0].etag.empty());
   CHECK((*groups)[1].id == group_id("b"));
+  CHECK((*groups)[1].etag == "W/\"2\"");
   CHECK(w.asked[list("net")] == 1);
   CHECK(w.asked[list("gone")] == 1);
 
@@ -171,23 +173,4 @@ TEST_CASE("a proxy's 404 to a removal does not mean gone") {
   f.arm_server.answer(404, "<html>");
   CHECK(f.wait(f.provider->remove_rule(group_id(), "a")).error().kind == Kind::unavailable);
   CHECK(f.arm_server.sent.size() == 1);
-}
-
-TEST_CASE("the machines of resource groups are listed with their tags") {
-  World w;
-  const std::string list = machine_id.substr(0, machine_id.rfind('/'));
-  const auto listed = [&](const std::string& tags) {
-    w.has(list, R"({"value":[{"id":")" + machine_id + R"(","name":"x")" + tags + "}]}");
-    const auto id = model::parse_resource_id(machine_id);
-    return w.wait(w.provider->list_machines({id->resource_group}));
-  };
-  const auto machines = listed(R"(,"tags":{"tier":"web","Env":"prod"})");
-  REQUIRE(machines);
-  REQUIRE(machines->size() == 1);
-  CHECK(machines->front().id == machine_id);
-  CHECK(machines->front().tags == model::Tags{{"Env", "prod"}, {"tier", "web"}});
-  CHECK(listed("")->front().tags.empty());
-  CHECK(listed(R"(,"tags":null)")->front().tags.empty());
-  CHECK(listed(R"(,"tags":["tier"])").error().kind == Kind::malformed);
-  CHECK(listed(R"(,"tags":{"tier":7})").error().kind == Kind::malformed);
 }

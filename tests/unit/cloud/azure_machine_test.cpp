@@ -193,7 +193,8 @@ TEST_CASE("scale sets are refused with a sentence, and nothing else is asked") {
   w.has(machine_id, machine_body("[" + reference(scale_set_nic) + "]"));
   const auto machine = w.read();
   CHECK(machine.error().kind == Kind::unsupported);
-  CHECK_THAT(machine.error().message, Catch::Contains("scale sets"));
+  CHECK_THAT(machine.error().message, Catch::Contains("scale set with uniform orchestration"));
+  CHECK_THAT(machine.error().message, Catch::Contains(scale_set_nic));
   CHECK(w.asked.size() == 1);
   const auto instance = w.wait(w.provider->read_machine(
       id_of("Microsoft.Compute/virtualMachineScaleSets/s/virtualMachines/0")));

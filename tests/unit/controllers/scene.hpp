@@ -69,6 +69,7 @@ struct Scene {
     world.stores.verdicts.begin_replace();
     world.stores.verdicts.end_replace();
     world.account_views["prod"].listed = true;
+    know_addresses();
     plan::TargetState target;
     target.state = plan::TargetState::State::locked;
     target.machine = machine;
@@ -76,6 +77,9 @@ struct Scene {
         .uid = "policy", .generation = 1, .targets = {target}, .listed = true, .complete = true};
     world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
   }
+
+  /// The account's interfaces have been listed, and nothing else: machines are read as they come.
+  void know_addresses() { world.inventories["prod"] = {.period = 30s, .listed_at = clock.now()}; }
 
   static json meta(const std::string& name, const std::string& uid, TimePoint created) {
     return {{"name", name},    {"namespace", "team-a"},
@@ -179,6 +183,7 @@ struct Scene {
     world.drifted.clear();
     world.policy_drifts.clear();
     world.selections.clear();
+    know_addresses();
     world.began = clock.now();
     world.written_status.clear();
     world.mark_group(nsg, runtime::Workqueue::Urgency::normal);

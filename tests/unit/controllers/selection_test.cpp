@@ -44,6 +44,7 @@ struct Fixture : Scene {
     add("db-1", "10.0.0.6", "db");
     world.machines.clear();
     world.policy_views.clear();
+    world.inventories.clear();
     // The guards hold, else no status is written.
     world.guard.holds = true;
     put(world.stores.policies, spec);
@@ -85,6 +86,7 @@ struct Fixture : Scene {
 
   void restart() {
     forget();
+    world.inventories.clear();
     world.account_views["prod"].listed = true;
   }
 
@@ -147,9 +149,7 @@ TEST_CASE_METHOD(Fixture, "machines with the tags are locked, others are not", "
   }
   SECTION("one that is deleted goes after the second 404") {
     cloud.machines.erase(model::resource_key(id_of("web-2")));
-    clock.advance(1min);
-    look();
-    write();
+    period();
     CHECK(locked() == web_both);
     clock.advance(missing_believed_after);
     look();
@@ -216,7 +216,7 @@ TEST_CASE_METHOD(Fixture, "a selection that cannot be had is told", "[selection]
           "that the account can see");
   }
   SECTION("the list fails") {
-    cloud.fail_always["list_machines"] = {.kind = Error::Kind::forbidden, .message = "403 no"};
+    cloud.fail_always["take_inventory"] = {.kind = Error::Kind::forbidden, .message = "403 no"};
     period();
     CHECK(ready() ==
           "CloudError: the machines of the selector of resource group \"web\", tag Tier=web "
@@ -229,7 +229,7 @@ TEST_CASE_METHOD(Fixture, "a selection that cannot be had is told", "[selection]
     CHECK(ready() ==
           "OutOfScope: CloudAccount \"prod\" does not give resource group \"net\" to "
           "namespace \"team-a\"");
-    CHECK(std::ranges::count(cloud.calls, "list_machines") == 0);
+    CHECK(std::ranges::count(cloud.calls, "read_machine") == 0);
   }
 }
 
@@ -239,8 +239,7 @@ TEST_CASE_METHOD(Fixture, "a grant ends with the tags that it stands on", "[sele
   const auto verdict = world.stores.verdicts.find("team-a/request");
   CHECK(world.is_live(*verdict));
   machine("web-1").tags.clear();
-  clock.advance(1min);
-  look();
+  period();
   CHECK_FALSE(world.is_live(*verdict));
   REQUIRE(world.early_end(*verdict));
   CHECK(world.early_end(*verdict)->message ==

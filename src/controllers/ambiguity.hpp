@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controllers/world.hpp"
+
+namespace portcullis::controllers {
+
+/// A rule in an NSG names addresses, not machines: where two interfaces behind one NSG have the
+/// same address, it would open both.
+
+/// Why it cannot be told whose the addresses of the account are; nothing: they were listed.
+std::optional<std::string> addresses_unknown(const World& world,
+                                             const model::CloudAccount& account);
+
+/// Names the first address of these machines, of the sources' families, that another interface has,
+/// too, behind an NSG that stands before both, as far as lists and readings show.
+std::optional<std::string> find_twin(const World& world, const model::CloudAccount& account,
+                                     const std::vector<model::Prefix>& sources,
+                                     const std::vector<std::string>& machine_ids);
+
+}  // namespace portcullis::controllers

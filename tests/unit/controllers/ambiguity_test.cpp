@@ -1,0 +1,149 @@
+// Nothing is opened to an address that is not one machine's alone.
+
+#include "controllers/inventory_reconciler.hpp"
+#include "request_scene.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+const std::string other_nsg = sub + "net/providers/Microsoft.Network/networkSecurityGroups/nsg-b";
+
+std::string nic(const std::string& name) {
+  return sub + "web/providers/Microsoft.Network/networkInterfaces/" + name;
+}
+
+struct Twins : RequestScene {
+  Twins() {
+    for (auto* machine : {&cloud.machines.at(model::resource_key(vm)),
+                          &*world.machines.at(model::resource_key(vm)).machine}) {
+      machine->paths[0].interface_id = nic("nic-1");
+    }
+    list({.address = prefix("10.0.0.4"),
+          .interface_id = nic("NIC-1"),  // its own
+          .machine_id = vm,
+          .groups = {key},
+          .subnet_listed = true});
+  }
+
+  void list(model::ListedAddress address) {
+    world.inventories["prod"].addresses.push_back(std::move(address));
+  }
+
+  /// What becomes of a request.
+  std::string decided() {
+    (void)pass();
+    (void)pass();
+    return state();
+  }
+  json why() { return condition("Ready"); }
+};
+
+TEST_CASE_METHOD(Twins, "an address of one interface alone is granted", "[ambiguity]") {
+  SECTION("no other has it") {}
+  SECTION("one that has it stands behind another group") {
+    list({.address = prefix("10.0.0.4"),
+          .interface_id = nic("nic-9"),
+          .groups = {model::resource_key(other_nsg)},
+          .subnet_listed = true});
+  }
+  SECTION("one that has it stands behind no group") {
+    list({.address = prefix("10.0.0.4"), .interface_id = nic("nic-9"), .subnet_listed = true});
+  }
+  SECTION("one behind the same group has another") {
+    list({.address = prefix("10.0.0.5"),
+          .interface_id = nic("nic-9"),
+          .groups = {key},
+          .subnet_listed = true});
+  }
+  CHECK(decided() != "Denied");
+  CHECK(verdict_object()["spec"]["outcome"] == "Granted");
+}
+
+TEST_CASE_METHOD(Twins, "an address that two interfaces behind one group have is refused",
+                 "[ambiguity]") {
+  SECTION("both are named") {
+    list({.address = prefix("10.0.0.4"),
+          .interface_id = nic("nic-9"),
+          .machine_id = sub + "web/providers/Microsoft.Compute/virtualMachines/db-1",
+          .groups = {model::resource_key(other_nsg), key},
+          .subnet_listed = true});
+    CHECK(decided() == "Denied");
+    CHECK(message() ==
+          "address 10.0.0.4/32 of interface \"web/nic-1\" of machine \"web-1\" is also that of "
+          "interface \"web/nic-9\" of machine \"db-1\", and NSG \"nsg-web\" stands before both: a "
+          "rule would open both; give one of them another address, or an NSG of its own");
+  }
+  SECTION("an interface without a machine, with a block of addresses") {
+    list({.address = prefix("10.0.0.0/28"),
+          .interface_id = nic("nic-9"),
+          .groups = {key},
+          .subnet_listed = true});
+    CHECK(decided() == "Denied");
+  }
+  SECTION("one whose subnet may not be listed") {
+    list({.address = prefix("10.0.0.4"), .interface_id = nic("nic-9")});
+    CHECK(decided() == "Denied");
+    CHECK(message().find("the same NSG may stand before both") != std::string::npos);
+  }
+  SECTION("one that was read directly since the lists") {
+    model::VirtualMachine other{
+        .id = vm + "-b", .vm_id = "b", .name = "web-1-b", .resource_group = "web"};
+    other.paths = {
+        {.interface_id = nic("nic-9"), .address = prefix("10.0.0.4"), .subnet_group = nsg}};
+    world.machines[model::resource_key(other.id)] = {.machine = other, .read_at = clock.now()};
+    CHECK(decided() == "Denied");
+  }
+  CHECK(verdict_object()["spec"]["reason"] == "AmbiguousAddress");
+  check_nothing_opens();
+}
+
+TEST_CASE_METHOD(Twins, "only addresses of the sources' family count", "[ambiguity]") {
+  for (auto* machine : {&cloud.machines.at(model::resource_key(vm)),
+                        &*world.machines.at(model::resource_key(vm)).machine}) {
+    machine->paths.push_back(
+        {.interface_id = nic("nic-1"), .address = prefix("fd00::4"), .interface_group = nsg});
+  }
+  list({.address = prefix("fd00::4"),
+        .interface_id = nic("nic-9"),
+        .groups = {key},
+        .subnet_listed = true});
+  CHECK(decided() != "Denied");
+}
+
+TEST_CASE_METHOD(Twins, "before the interfaces were listed nothing is granted", "[ambiguity]") {
+  world.inventories.clear();
+  InventoryReconciler inventory(world, 5min);
+  cloud.fail_once["take_inventory"] = {.kind = Error::Kind::forbidden, .message = "403 no"};
+  CHECK(decided() == "Pending");
+  CHECK(why()["reason"] == "PolicyNotReady");
+  CHECK(message() ==
+        "waits until the network interfaces of CloudAccount \"prod\" have been listed: another one "
+        "may have the same address");
+  CHECK_FALSE(test::run(io, clock, inventory.reconcile("prod")));
+  CHECK(decided() == "Pending");
+  CHECK(message().find("same address: 403 no") != std::string::npos);
+  REQUIRE(test::run(io, clock, inventory.reconcile("prod")));
+  CHECK(decided() != "Pending");
+  CHECK(verdict_object()["spec"]["outcome"] == "Granted");
+}
+
+TEST_CASE_METHOD(Twins, "a grant that begins later is looked at once more", "[ambiguity]") {
+  const auto soon = clock.now() + 10min;
+  asked()["spec"]["startAt"] = format_rfc3339(soon);
+  (void)pass();
+  (void)pass();
+  REQUIRE(state() == "Scheduled");
+  list({.address = prefix("10.0.0.4"),
+        .interface_id = nic("nic-9"),
+        .groups = {key},
+        .subnet_listed = true});
+  clock.advance(10min + 1s);
+  (void)policy_pass();
+  (void)pass();
+  (void)pass();
+  CHECK(verdict_object()["spec"]["ended"]["reason"] == "AmbiguousAddress");
+  check_nothing_opens();
+}
+
+}  // namespace
+}  // namespace portcullis::controllers
