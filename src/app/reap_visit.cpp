@@ -89,7 +89,8 @@ std::optional<BootTime> ReapVisit::next_try(const std::vector<ReapItem>& items) 
   for (const ReapItem& item : items) {
     if (item.step != ReapStep::remove) continue;
     const auto before = attempts_.find(key_of(item.rule));
-    if (before != attempts_.end() && (before->second.is_final || plan::is_inert(item.rule))) {
+    const bool is_inert = plan::is_inert(item.rule) && item.rule.settled();
+    if (before != attempts_.end() && (before->second.is_final || is_inert)) {
       continue;
     }
     const BootTime when =
@@ -157,7 +158,7 @@ ReapLine ReapVisit::line_of(const std::string& key, const Attempt& attempt) cons
     line.detail += ", tried, but the group was not read since: " + refused;
   } else if (stands == nullptr) {
     line.outcome = ReapOutcome::removed;
-  } else if (plan::is_inert(*stands)) {
+  } else if (plan::is_inert(*stands) && stands->settled()) {
     line.outcome = ReapOutcome::inert;
     line.detail += ", lets nobody in, but cannot be deleted: " + refused;
   } else {

@@ -1,16 +1,23 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cloud/provider.hpp"
 
 namespace portcullis::controllers {
 
+struct Closing {
+  /// Why the rule could not be removed: it was made inert instead. Nothing: it was removed.
+  std::optional<Error> left_inert{};
+};
+
 /// Takes a rule of ours away, as far as the cloud lets us: where an allow may not be deleted
 /// (`locked`, `forbidden`), it is overwritten so that it lets nobody in (`plan::make_inert`), and
-/// that is a success, too. One that is inert already, or no allow, keeps the refusal. Only a new
-/// reading of the group proves what came of it. May be repeated.
-Task<Result<Done>> close_rule(cloud::Provider* provider, std::string group,
-                              model::SecurityRule rule);
+/// that is a success, too. With `denies` a deny is treated likewise: its port is open then. One
+/// that is inert already, and in force, keeps the refusal. Only a new reading of the group proves
+/// what came of it. May be repeated.
+Task<Result<Closing>> close_rule(cloud::Provider* provider, std::string group,
+                                 model::SecurityRule rule, bool denies = false);
 
 }  // namespace portcullis::controllers
