@@ -89,7 +89,8 @@ std::optional<BootTime> ReapVisit::next_try(const std::vector<ReapItem>& items) 
   for (const ReapItem& item : items) {
     if (item.step != ReapStep::remove) continue;
     const auto before = attempts_.find(key_of(item.rule));
-    if (before != attempts_.end() && (before->second.is_final || plan::is_inert(item.rule))) {
+    const bool is_inert = plan::is_inert(item.rule) && item.rule.settled();
+    if (before != attempts_.end() && (before->second.is_final || is_inert)) {
       continue;
     }
     const BootTime when =
@@ -121,7 +122,7 @@ Task<bool> ReapVisit::close_one(ReapItem item) {
   const auto closed = co_await controllers::close_rule(&means_.provider, group_.id,
                                                        attempt.item.rule, [] { return true; });
   const BootTime now = means_.clock.boot_now();
-  attempt.refused = closed ? std::nullopt : std::optional(closed.error());
+  attempt.refused = closed ? closed->left_inert : std::optional(closed.error());
   attempt.is_final = !closed && !may_pass(closed.error());
   attempt.not_before = now + pause_after(attempt.refused, attempt.tries);
   if (closed || is_of_the_rule(closed.error())) {
@@ -157,7 +158,7 @@ ReapLine ReapVisit::line_of(const std::string& key, const Attempt& attempt) cons
     line.detail += ", tried, but the group was not read since: " + refused;
   } else if (stands == nullptr) {
     line.outcome = ReapOutcome::removed;
-  } else if (plan::is_inert(*stands)) {
+  } else if (plan::is_inert(*stands) && stands->settled()) {
     line.outcome = ReapOutcome::inert;
     line.detail += ", lets nobody in, but cannot be deleted: " + refused;
   } else {

@@ -15,7 +15,8 @@ namespace {
 
 using Kind = Error::Kind;
 
-constexpr std::size_t longest_message = 400;
+// Room for two ids: what was asked for, and the lock or policy that is in its way.
+constexpr std::size_t longest_message = 600;
 constexpr std::size_t longest_page = 120;
 
 /// Codes that say more than the HTTP status, in lower case. A fault may hold several: the order

@@ -224,6 +224,9 @@ Result<SecurityRule> read_rule(json::Element element) {
   keep(rule, rule.source_ports, read_ports(*properties, "sourcePortRange", "sourcePortRanges"));
   keep(rule, rule.destination_ports,
        read_ports(*properties, "destinationPortRange", "destinationPortRanges"));
+  // One without a state is complete, as everywhere in ARM.
+  const std::string_view state = word("provisioningState");
+  if (model::ascii_lower(state) != "succeeded") rule.unsettled = excerpt(state, 40);
   return rule;
 }
 

@@ -15,9 +15,9 @@ namespace portcullis::cloud {
 ///
 /// What a rule says and we do not know is never dropped and never guessed: an unknown access,
 /// direction, protocol or port makes the rule `readable = false`, an unknown address goes to
-/// `unread`. What no group of ARM's lacks (id, properties, both lists of rules, each rule's name,
-/// properties and priority) makes the whole group `malformed`: half a group would look like a
-/// smaller one.
+/// `unread`, a provisioningState other than Succeeded to `unsettled`. What no group of ARM's lacks
+/// (id, properties, both lists of rules, each rule's name, properties and priority) makes the whole
+/// group `malformed`: half a group would look like a smaller one.
 Result<model::SecurityGroup> read_group(json::Element group);
 
 /// Of a group in a list: its id and etag, and names and descriptions of its rules. `malformed`

@@ -4,7 +4,10 @@
 
 #include "controllers/drifts.hpp"
 #include "controllers/evidence_rules.hpp"
+#include "controllers/evidence_unknown.hpp"
 #include "controllers/group_attempts.hpp"
+#include "controllers/refusals.hpp"
+#include "controllers/settling.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 #include "plan/rule_codec.hpp"
@@ -59,6 +62,11 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
     evidence.message = "NSG \"" + model::short_name(id) + "\" is being read";
     return true;
   }
+  if (view->second.gone) {
+    evidence.reason = plan::reason::cloud_error;
+    evidence.message = "NSG \"" + model::short_name(id) + "\" does not exist (404)";
+    return true;
+  }
   for (const auto& problem : view->second.plan.problems) {
     if (std::ranges::find(problem.grants, verdict.meta.uid) == problem.grants.end()) continue;
     evidence.reason = to_string(problem.kind);
@@ -81,7 +89,15 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
                        "\": waits until the clocks agree: " + world.clocks.problem;
     return true;
   }
-  if (view->second.dirty || !view->second.plan.in_sync()) {
+  if (const auto* rule = find_unsettled_of_grant(view->second, verdict.meta.uid)) {
+    const bool failed = model::write_failed(*rule);
+    evidence.reason = failed ? plan::reason::cloud_error : plan::reason::opening;
+    evidence.message = unsettled_words(view->second, *rule);
+    return true;
+  }
+  // While a group is read, or written to for long, what is known of it is older than the grant.
+  if (view->second.dirty || !view->second.plan.in_sync() ||
+      !view->second.considered.contains(verdict.meta.uid)) {
     evidence.reason = plan::reason::opening;
     evidence.message = "the rules in NSG \"" + model::short_name(id) + "\" are being written";
     return true;
@@ -124,6 +140,18 @@ bool prove_way(const World& world, const model::AccessVerdict& verdict,
     if (is_left_drifted(world, verdict)) {
       evidence.reason = plan::reason::drifted;
       evidence.message = drift_of(world, verdict)->message + "; it is left so (onDrift: Report)";
+      return false;
+    }
+    // A lock of ours is nobody's fault: what is to go above it waits for something.
+    if (!proof.blames.empty() &&
+        plan::instance_of(proof.blames.front().rule) == std::optional(world.instance)) {
+      const auto* account = world.account_of(proof.blames.front().group);
+      evidence.reason = plan::reason::opening;
+      evidence.message = account != nullptr && !world.swept(account->meta.name)
+                             ? "opens when all NSGs of the account have been read"
+                             : "the rules in NSG \"" +
+                                   model::short_name(proof.blames.front().group) +
+                                   "\" are about to be written";
       return false;
     }
     const bool shadowed = proof.verdict == plan::OpenProof::Verdict::shadowed;
@@ -178,18 +206,6 @@ void prove_open_everywhere(const World& world, const model::AccessVerdict& verdi
   evidence.open = all && !verdict.targets.empty();
 }
 
-/// Whether a rule named like ours, with a mark that cannot be read, lets in whom this grant let in.
-bool looks_open(const World& world, const model::AccessVerdict& verdict,
-                const model::SecurityRule& rule) {
-  const auto mark = plan::read_mark(rule, world.instance);
-  if (!std::holds_alternative<plan::UnreadableMark>(mark)) return false;
-  if (rule.access != model::Access::allow || plan::is_inert(rule)) return false;
-  return !plan::only_addresses(rule.source) ||
-         !model::PrefixSet::of(rule.source.prefixes)
-              .intersect(model::PrefixSet::of(verdict.sources))
-              .empty();
-}
-
 /// What keeps the group from being closed, in the cloud's words if it gave any.
 std::string still_closing(const GroupView& view, const plan::Change* change) {
   const std::string group = "NSG \"" + model::short_name(view.id) + "\"";
@@ -200,42 +216,6 @@ std::string still_closing(const GroupView& view, const plan::Change* change) {
     }
   }
   return group + (view.error ? ": " + view.error->message : std::string(" is being closed"));
-}
-
-/// What has to be known before "closed" can be said of anything in the account, and is not.
-std::optional<std::string> what_is_unknown(const World& world,
-                                           const model::AccessVerdict& verdict) {
-  for (const auto& target : verdict.targets) {
-    const auto* account = world.account_of(target.resource_id);
-    if (account == nullptr) {
-      return "no CloudAccount has the subscription of " + target.resource_id +
-             ": apply it again, so that it can be closed";
-    }
-    if (!world.swept(account->meta.name)) {
-      return std::string("the groups of the account have not all been read yet");
-    }
-    const auto machine = world.machines.find(resource_key(target.resource_id));
-    if (machine == world.machines.end() || (!machine->second.machine && !machine->second.gone)) {
-      return "machine " + model::short_name(target.resource_id) + " has not been read yet";
-    }
-    for (const auto& [key, view] : world.groups) {
-      if (world.account_of(view.id) != account || view.gone) continue;
-      if (!view.group) {
-        // Others' groups that cannot be read hold up nobody else; on this grant's ways they do
-        // (below).
-        if (!view.listed_with_ours) continue;
-        return "NSG \"" + model::short_name(view.id) + "\" cannot be read" +
-               (view.error ? ": " + view.error->message : std::string());
-      }
-      for (const auto& rule : view.group->rules) {
-        if (!looks_open(world, verdict, rule)) continue;
-        return "rule \"" + rule.name + "\" in NSG \"" + model::short_name(view.id) +
-               "\" is named like ours and lets somebody in, but its description was changed: "
-               "remove it by hand";
-      }
-    }
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -259,7 +239,8 @@ plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& v
   }
   if (auto unknown = what_is_unknown(world, verdict)) {
     evidence.judged = false;
-    evidence.message = std::move(*unknown);
+    evidence.message = std::move(unknown->message);
+    evidence.waits_for = std::move(unknown->group);
     return evidence;
   }
   for (const auto& key : groups_of(world, verdict)) {
@@ -277,13 +258,39 @@ plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& v
     }
     if (const auto* rule = find_standing(world, verdict, view->second)) {
       evidence.message = "rule \"" + rule->name + "\" in NSG \"" +
-                         model::short_name(view->second.id) + "\" may still let in for it";
+                         model::short_name(view->second.id) + "\" may still let in for it" +
+                         (rule->settled() ? "" : ": it is " + rule->unsettled);
+      evidence.waits_for = view->second.id;
+      return evidence;
+    }
+    if (view->second.group->under_way()) {
+      evidence.message = "NSG \"" + model::short_name(view->second.id) + "\" is being changed (" +
+                         view->second.group->provisioning_state +
+                         "): what is gone from it may still be in force";
+      evidence.waits_for = view->second.id;
       return evidence;
     }
   }
   evidence.closed = true;
   evidence.rules.clear();
   return evidence;
+}
+
+std::optional<plan::LeftRule> find_left_rule(const World& world,
+                                             const model::AccessVerdict& verdict) {
+  for (const auto& [key, view] : world.groups) {
+    if (!view.group || view.gone) continue;
+    const auto* rule = find_inert(world, verdict, view);
+    if (rule == nullptr) continue;
+    plan::LeftRule left{.group = view.id, .rule = rule->name};
+    const auto attempt = view.attempts.find(model::ascii_lower(rule->name));
+    if (attempt != view.attempts.end() && attempt->second.refused) {
+      left.reason = refusal_reason(*attempt->second.refused);
+      left.refused = words(*attempt->second.refused);
+    }
+    return left;
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> groups_to_read(const World& world, const model::AccessVerdict& verdict,

@@ -12,6 +12,12 @@ namespace portcullis::controllers {
 plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& verdict,
                                std::optional<TimePoint> ended_at);
 
+/// A rule of a grant that is over and closed, which lets nobody in any more but still stands in a
+/// group as last read; why the cloud does not let it go, once that is known. Grants that end in the
+/// same minute on the same machines share it.
+std::optional<plan::LeftRule> find_left_rule(const World& world,
+                                             const model::AccessVerdict& verdict);
+
 /// Groups whose readings decide about a grant's end and were read before it: to be read again.
 std::vector<std::string> groups_to_read(const World& world, const model::AccessVerdict& verdict,
                                         TimePoint ended_at);

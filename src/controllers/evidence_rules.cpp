@@ -63,6 +63,18 @@ bool is_all_theirs(const World& world, const model::SecurityRule& rule,
          theirs.contains(model::PrefixSet::of(rule.source.prefixes));
 }
 
+/// Whether the rule is of a slot of the grant and goes to its machines, as far as they are known.
+bool is_of_slot_here(const World& world, const model::AccessVerdict& verdict,
+                     const model::SecurityRule& rule) {
+  const auto mark = plan::read_mark(rule, world.instance);
+  const auto* own = std::get_if<plan::OwnMark>(&mark);
+  if (own == nullptr || own->kind != plan::RuleKind::open || !own->until) return false;
+  if (!is_of_slot(verdict, rule, *own->until)) return false;
+  const auto addresses = addresses_of(world, verdict);
+  return !addresses || !plan::only_addresses(rule.destination) ||
+         !addresses->intersect(model::PrefixSet::of(rule.destination.prefixes)).empty();
+}
+
 }  // namespace
 
 bool may_be_of(const World& world, const model::AccessVerdict& verdict,
@@ -108,6 +120,7 @@ const model::SecurityRule* find_standing(const World& world, const model::Access
                                          const GroupView& view) {
   if (!view.group) return nullptr;
   for (const auto& rule : view.group->rules) {
+    if (!rule.settled() && is_of_slot_here(world, verdict, rule)) return &rule;
     const auto mark = plan::read_mark(rule, world.instance);
     const auto* own = std::get_if<plan::OwnMark>(&mark);
     if (own == nullptr || own->kind != plan::RuleKind::open || !plan::lets_in(rule)) continue;
@@ -121,6 +134,15 @@ const model::SecurityRule* find_standing(const World& world, const model::Access
     if (!others) return &rule;
   }
   return nullptr;
+}
+
+const model::SecurityRule* find_inert(const World& world, const model::AccessVerdict& verdict,
+                                      const GroupView& view) {
+  if (!view.group) return nullptr;
+  const auto found = std::ranges::find_if(view.group->rules, [&](const auto& rule) {
+    return plan::is_inert(rule) && is_of_slot_here(world, verdict, rule);
+  });
+  return found == view.group->rules.end() ? nullptr : &*found;
 }
 
 }  // namespace portcullis::controllers

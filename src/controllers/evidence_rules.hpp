@@ -21,8 +21,14 @@ const plan::Change* find_closing(const World& world, const model::AccessVerdict&
 
 /// An open rule in the group, as last read, that lets in for this grant, whatever the plan makes of
 /// it: what a plan leaves alone may be left because too little is known. Others' grants excuse what
-/// stands for them alone. Null: none.
+/// stands for them alone. One that is not settled may still do what it did before, whatever it
+/// says. Null: none.
 const model::SecurityRule* find_standing(const World& world, const model::AccessVerdict& verdict,
                                          const GroupView& view);
+
+/// An open rule in the group, as last read, that may have been this grant's and lets nobody in any
+/// more. Null: none.
+const model::SecurityRule* find_inert(const World& world, const model::AccessVerdict& verdict,
+                                      const GroupView& view);
 
 }  // namespace portcullis::controllers

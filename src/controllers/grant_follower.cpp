@@ -19,6 +19,13 @@ constexpr Duration look_soon = std::chrono::seconds(5);
 // One that a GitOps tool tracks stays; the mark may go one day.
 constexpr Duration look_for_marks_again = std::chrono::hours(6);
 
+/// Whether its status says so: then it is looked at until it says otherwise, though it is final.
+bool is_cleanup_blocked(const model::AccessRequest& request) {
+  return std::ranges::any_of(request.status.changes, [](const auto& condition) {
+    return condition.type == "CleanupBlocked" && condition.status == model::Truth::yes;
+  });
+}
+
 }  // namespace
 
 GrantFollower::GrantFollower(World& world, kube::Client& client, kube::EventSender& events)
@@ -88,7 +95,7 @@ Task<Result<runtime::Next>> GrantFollower::follow(RequestPointer request, Verdic
     }
     const bool over = verdict->ended || now >= plan::ends_at(*verdict);
     if (over && plan::is_final(request->status.state) && !request->meta.deleting &&
-        !world_.proven_closed.contains(verdict->meta.uid)) {
+        !is_cleanup_blocked(*request) && !world_.proven_closed.contains(verdict->meta.uid)) {
       // Said to be closed before this process began. To read the ways of all that was ever granted
       // would cost a start thousands of calls; what is left of it every group's plan closes anyhow.
       // Only where more than words depends on it, the finalizer, it is proven anew.
@@ -98,6 +105,8 @@ Task<Result<runtime::Next>> GrantFollower::follow(RequestPointer request, Verdic
   }
 
   auto evidence = verdict->granted ? gather_evidence(world_, *verdict, ended_at) : plan::Evidence{};
+  if (ended_at && evidence.closed) evidence.left = find_left_rule(world_, *verdict);
+  if (ended_at) await_groups(world_, *verdict, evidence, *ended_at);
   evidence.drift = drift_of(world_, *verdict);
   evidence.never_stood =
       world_.began <= plan::starts_at(*verdict) && !world_.stood.contains(verdict->meta.uid);

@@ -144,6 +144,22 @@ void wake_groups_of(World& world, const model::AccessVerdict& verdict,
   }
 }
 
+void await_groups(World& world, const model::AccessVerdict& verdict, const plan::Evidence& evidence,
+                  TimePoint ended_at) {
+  constexpr Duration first_look = std::chrono::seconds(2);
+  constexpr Duration last_look = std::chrono::seconds(15);
+  const std::string request = verdict.meta.ns + "/" + verdict.request_name;
+  if (evidence.left) world.awaited[model::resource_key(evidence.left->group)].insert(request);
+  if (evidence.waits_for.empty()) return;
+  const std::string key = model::resource_key(evidence.waits_for);
+  world.awaited[key].insert(request);
+  // Half as long again as it has waited: a rule that somebody has to mend may stay for days.
+  const Duration waited = world.clock.now() - ended_at;
+  const Duration wait = std::clamp<Duration>(waited / 2, first_look, last_look);
+  world.group_queue.add_at(key, world.groups[key].read_at + wait,
+                           runtime::Workqueue::Urgency::closing);
+}
+
 namespace {
 
 Task<Result<Done>> write_end(World& world, kube::Client& client, VerdictPointer verdict,
@@ -210,7 +226,9 @@ Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, Verdict
     const auto written =
         co_await tend_ways(world, client, verdict, before_its_time(*verdict, end, now), over);
     if (!written) co_return fail(written.error());
-    if (!gather_evidence(world, *verdict, over).closed) {
+    const auto evidence = gather_evidence(world, *verdict, over);
+    if (!evidence.closed) {
+      await_groups(world, *verdict, evidence, over);
       world.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name,
                                  now + std::chrono::seconds(5));
       co_return Done{};

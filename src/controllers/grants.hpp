@@ -6,6 +6,7 @@
 #include "controllers/world.hpp"
 #include "kube/client.hpp"
 #include "plan/decision.hpp"
+#include "plan/request_status.hpp"
 
 namespace portcullis::controllers {
 
@@ -41,6 +42,11 @@ bool is_planned(const World& world, const model::AccessVerdict& verdict);
 /// Wakes the groups that do not know of the grant yet, or that were not read since its end.
 void wake_groups_of(World& world, const model::AccessVerdict& verdict,
                     std::optional<TimePoint> ended_at);
+
+/// Has its request told when the group is read that its end waits for, or that has a rule of it
+/// left; and the former read again soon: 2 s after the end first, then ever more rarely.
+void await_groups(World& world, const model::AccessVerdict& verdict, const plan::Evidence& evidence,
+                  TimePoint ended_at);
 
 /// Reads the ways of the grant, and wakes its groups before and after that. If it ends `early`,
 /// that is written into the verdict beside it, for good: no slow cloud keeps it from being written,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/refusals.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_shape.hpp"
 #include "plan/setbacks.hpp"
@@ -13,6 +14,8 @@ using plan::Change;
 using plan::ChangeClass;
 
 constexpr Duration first_wait = std::chrono::seconds(1);
+// Of a cleanup that the cloud refuses: somebody who takes a lock away looks what comes of it.
+constexpr Duration first_cleanup_wait = std::chrono::seconds(5);
 
 /// Whether it is the same thing to do, at whatever priority.
 bool same_change(const Change& a, const Change& b) {
@@ -28,8 +31,11 @@ bool same_change(const Change& a, const Change& b) {
 Duration wait_after(const Attempt& attempt) {
   const bool cleanup = attempt.change.change_class == ChangeClass::cleanup;
   const bool closing = attempt.change.change_class == ChangeClass::close;
-  if (attempt.refused && cleanup) return std::chrono::minutes(1);
-  const Duration most = attempt.refused ? std::chrono::seconds(30)
+  if (attempt.refused && cleanup) {
+    return std::min<Duration>(std::chrono::minutes(1),
+                              first_cleanup_wait * (1 << std::min(attempt.tries - 1, 8)));
+  }
+  const Duration most = attempt.refused ? std::chrono::seconds(closing ? 15 : 30)
                         : closing       ? std::chrono::seconds(5)
                                         : std::chrono::minutes(1);
   return std::min<Duration>(most, first_wait * (1 << std::min(attempt.tries - 1, 8)));
@@ -54,6 +60,13 @@ void note_attempt(GroupView& view, const Change& change, const Result<Done>& ans
 }
 
 void settle_attempts(GroupView& view, TimePoint now) {
+  // What could not be removed and was made inert has just been tried.
+  for (const Change& change : view.plan.changes) {
+    const auto why = view.left_inert.find(model::ascii_lower(change.rule.name));
+    if (change.change_class != ChangeClass::cleanup || why == view.left_inert.end()) continue;
+    note_attempt(view, change, fail(why->second), now);
+  }
+  view.left_inert.clear();
   std::erase_if(view.attempts, [&](const auto& entry) {
     return std::ranges::none_of(view.plan.changes, [&](const Change& change) {
       return same_change(entry.second.change, change);
@@ -66,7 +79,7 @@ void settle_attempts(GroupView& view, TimePoint now) {
          .rule = attempt.change.rule.name,
          .priority = attempt.change.rule.priority,
          .message = "The rule " + attempt.change.rule.name +
-                    " lets nobody in any more, and cannot be removed: " + attempt.refused->message,
+                    " lets nobody in any more, and cannot be removed: " + words(*attempt.refused),
          .owner = attempt.change.owner});
   }
   std::erase_if(view.plan.changes, [&](const Change& change) {
@@ -95,6 +108,11 @@ std::optional<TimePoint> next_try(const GroupView& view, TimePoint now) {
     }
     next = next ? std::min(*next, when) : when;
   }
+  for (const auto& [name, attempt] : view.attempts) {
+    // Of the plan's changes they are none until then.
+    if (attempt.change.change_class != ChangeClass::cleanup || !attempt.refused) continue;
+    next = next ? std::min(*next, attempt.not_before) : attempt.not_before;
+  }
   return next;
 }
 
@@ -117,7 +135,7 @@ const Attempt* find_refused_of_grant(const GroupView& view, const std::string& u
 }
 
 std::string words(const Attempt& refused) {
-  return "rule \"" + refused.change.rule.name + "\" is refused: " + refused.refused->message;
+  return "rule \"" + refused.change.rule.name + "\" is refused: " + words(*refused.refused);
 }
 
 Reach reach_of(const Error& error) {

@@ -9,15 +9,17 @@ namespace portcullis::controllers {
 
 /// Keeps account of writes that did not come about, rule by rule: one that the cloud refuses, or
 /// that does not show when the group is read back, is tried again with doubling waits (1 s, 2 s,
-/// ... up to half a minute, a minute, or 5 s for a closing that the cloud only says to have done;
-/// a refused cleanup each minute) and holds up nothing but what relies on it.
+/// ... up to half a minute, a minute, 15 s for a closing, or 5 s for one that the cloud only says
+/// to have done; a refused cleanup after 5 s, 10 s, ... up to a minute) and holds up nothing but
+/// what relies on it.
 
 /// A write was tried: the answer was yes, or the cloud refused that rule for itself.
 void note_attempt(GroupView& view, const plan::Change& change, const Result<Done>& answer,
                   TimePoint now);
 
 /// The group was read and planned anew: what the plan no longer asks for has come about. A refused
-/// cleanup is a problem of the plan (CleanupBlocked), and no change until it is tried again.
+/// cleanup, also of what was made inert because it could not be removed, is a problem of the plan
+/// (CleanupBlocked), and no change until it is tried again.
 void settle_attempts(GroupView& view, TimePoint now);
 
 /// Whether the change has to wait for its next try.

@@ -10,6 +10,7 @@
 #include "controllers/orphans.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/rule_closing.hpp"
+#include "controllers/settling.hpp"
 #include "controllers/standing.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
@@ -23,6 +24,9 @@ namespace {
 // How long a reading of a group is believed: an edit by somebody else is seen by then.
 constexpr Duration read_again = std::chrono::seconds(60);
 
+// So many in a row are no race any more.
+constexpr int conflicts_told_from = 5;
+
 /// Whether a rule of ours was in it when it was last read, or may have been.
 bool holds_ours(const World& world, const GroupView& view) {
   if (!view.group) return !view.gone;
@@ -31,7 +35,7 @@ bool holds_ours(const World& world, const GroupView& view) {
   });
 }
 
-void log_write(const std::string& group, const plan::Change& change, const Result<Done>& done) {
+void log_write(const std::string& group, const plan::Change& change, const Result<Closing>& done) {
   log::write(done ? log::Level::info : log::Level::warning, done ? "rule written" : "rule failed",
              {{"group", group},
               {"rule", change.rule.name},
@@ -84,13 +88,17 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   }
 
   GroupView& view = world_.groups[key];
-  // What concerns one rule alone is kept with it, and a conflict is over with the next plan.
-  if (outcome || outcome.error().kind == Error::Kind::conflict) {
+  // What concerns one rule alone is kept with it, and a conflict is over with the next plan, unless
+  // it never is.
+  const bool conflict = !outcome && outcome.error().kind == Error::Kind::conflict;
+  view.conflicts = conflict ? view.conflicts + 1 : 0;
+  if (outcome || (conflict && view.conflicts < conflicts_told_from)) {
     view.error.reset();
   } else {
     view.error = outcome.error();
     view.error->message = plan::steady_text(outcome.error().message);
   }
+  note_settling(world_, view);
   const bool first_pass = !std::exchange(view.passed, true);
   world_.group_changed(key);
   const auto* owner = world_.account_of(view.id);
@@ -113,6 +121,7 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   }
   // What came up while the last changes were written has been planned by the read-back only.
   if (const auto again = next_try(view, world_.clock.now())) next = std::min(next, *again);
+  if (const auto again = settling_look(view)) next = std::min(next, *again);
   co_return runtime::Next{.at = next, .urgency = urgency};
 }
 
@@ -230,8 +239,13 @@ Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::st
     const Reach how_far = done ? Reach::change : reach_of(done.error());
     const bool cleanup = change.change_class == plan::ChangeClass::cleanup;
     const bool conflict = !done && done.error().kind == Error::Kind::conflict;
+    if (done && done->left_inert) {
+      world_.groups[key].left_inert.insert_or_assign(model::ascii_lower(change.rule.name),
+                                                     *done->left_inert);
+    }
     if (cleanup || (how_far == Reach::change && !conflict)) {
-      note_attempt(world_.groups[key], change, done, world_.clock.now());
+      note_attempt(world_.groups[key], change, done ? Result<Done>(Done{}) : fail(done.error()),
+                   world_.clock.now());
     } else if (!failure || how_far > reach) {
       failure = done.error();
     }
@@ -241,8 +255,8 @@ Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::st
   co_return Done{};
 }
 
-Task<Result<Done>> GroupReconciler::apply(cloud::Provider* provider, std::string group,
-                                          plan::Change change) {
+Task<Result<Closing>> GroupReconciler::apply(cloud::Provider* provider, std::string group,
+                                             plan::Change change) {
   if (change.kind == plan::Change::Kind::put) {
     if (is_opening(change)) {
       const auto stand = co_await grants_still_stand(change.grants);
@@ -260,12 +274,17 @@ Task<Result<Done>> GroupReconciler::apply(cloud::Provider* provider, std::string
       co_return fail(Error::Kind::conflict, *what_may_claim(world_));
     }
     world_.stood.insert(change.grants.begin(), change.grants.end());
-    co_return co_await provider->put_rule(group, change.rule);
+    const auto written = co_await provider->put_rule(group, change.rule);
+    if (!written) co_return fail(written.error());
+    co_return Closing{};
   }
-  // The lease outlives one write, and it may take two.
+  // The lease outlives one write, and it may take two. Who leaves under a lock of the cloud leaves
+  // a rule that does nothing.
   const bool over = is_past_its_end(change);
-  co_return co_await close_rule(provider, std::move(group), std::move(change.rule),
-                                [this, over] { return over || may_write_(); });
+  const bool unlocks = change.change_class == plan::ChangeClass::unlock;
+  co_return co_await close_rule(
+      provider, std::move(group), std::move(change.rule),
+      [this, over] { return over || may_write_(); }, unlocks);
 }
 
 /// Whether it removes a rule whose own mark says that it is over. No replica wants that back, so it

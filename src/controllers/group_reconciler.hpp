@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "controllers/rule_closing.hpp"
 #include "controllers/world.hpp"
 #include "kube/client.hpp"
 #include "runtime/reconciler.hpp"
@@ -27,7 +28,7 @@ class GroupReconciler final : public runtime::Reconciler {
   Task<Result<Done>> read(cloud::Provider* provider, std::string key);
   Task<Result<Done>> carry_out(cloud::Provider* provider, std::string key,
                                std::vector<plan::Change> changes);
-  Task<Result<Done>> apply(cloud::Provider* provider, std::string group, plan::Change change);
+  Task<Result<Closing>> apply(cloud::Provider* provider, std::string group, plan::Change change);
   bool is_past_its_end(const plan::Change& change) const;
   Task<Result<bool>> grants_still_stand(std::vector<std::string> grants);
   void replan(const std::string& key);

@@ -4,6 +4,7 @@
 
 #include "controllers/evidence.hpp"
 #include "controllers/grants.hpp"
+#include "controllers/group_attempts.hpp"
 #include "controllers/policy_targets.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
@@ -23,6 +24,18 @@ namespace {
 constexpr Duration read_again = std::chrono::seconds(60);
 // What a policy that is being deleted waits for wakes it; this is for what does not.
 constexpr Duration look_again = std::chrono::seconds(5);
+
+/// What became of the locks of an owner that none is left of in force.
+std::string words_unlocked(const World& world, const std::string& owner) {
+  for (const auto& [key, group] : world.groups) {
+    for (const auto& problem : group.plan.problems) {
+      if (problem.kind != plan::ProblemKind::cleanup_blocked || problem.owner != owner) continue;
+      return "all locks are out of force, proven by a read; NSG \"" + model::short_name(group.id) +
+             "\": " + problem.message;
+    }
+  }
+  return "all locks are removed, proven by a read";
+}
 
 }  // namespace
 
@@ -334,8 +347,11 @@ Task<Result<runtime::Next>> PolicyReconciler::leave(Pointer policy) {
       });
     }
     if (!has_rules) continue;
+    const auto* refused = find_refused_of_owner(group, owner);
     left = "NSG \"" + group.id + "\"" +
-           (group.error ? ": " + group.error->message : std::string(" still has locks"));
+           (refused != nullptr ? ": " + words(*refused)
+            : group.error      ? ": " + group.error->message
+                               : std::string(" still has locks"));
     if (first) world_.mark_group(group.id, runtime::Workqueue::Urgency::normal);
   }
   if (!left.empty()) {
@@ -351,7 +367,7 @@ Task<Result<runtime::Next>> PolicyReconciler::leave(Pointer policy) {
                      .to = "Unlocked",
                      .reason = "Unlocked",
                      .message = policy->keep_locks ? "the locks stay (onDelete: KeepLocks)"
-                                                   : "all locks are removed, proven by a read"});
+                                                   : words_unlocked(world_, owner)});
   const auto removed = co_await remove_finalizer(client_, policies, policy->meta);
   if (!removed) co_return fail(removed.error());
   co_return runtime::Next{};

@@ -5,16 +5,22 @@
 
 namespace portcullis::controllers {
 
-Task<Result<Done>> close_rule(cloud::Provider* provider, std::string group,
-                              model::SecurityRule rule, std::function<bool()> may_go_on) {
+Task<Result<Closing>> close_rule(cloud::Provider* provider, std::string group,
+                                 model::SecurityRule rule, std::function<bool()> may_go_on,
+                                 bool denies) {
   auto removed = co_await provider->remove_rule(group, rule.name);
-  if (removed || rule.access != model::Access::allow || plan::is_inert(rule)) co_return removed;
+  if (removed) co_return Closing{};
+  const bool over = plan::is_inert(rule) && rule.settled();
+  const bool harmless = !denies && rule.access != model::Access::allow && rule.settled();
+  if (over || harmless) co_return fail(removed.error());
   const Error::Kind why = removed.error().kind;
-  if (why != Error::Kind::locked && why != Error::Kind::forbidden) co_return removed;
+  if (why != Error::Kind::locked && why != Error::Kind::forbidden) co_return fail(removed.error());
   if (!may_go_on()) co_return fail(Error::Kind::cancelled, "the lease is not ours");
   log::warning("delete refused, making the rule inert",
                {{"group", group}, {"rule", rule.name}, {"error", removed.error().message}});
-  co_return co_await provider->put_rule(std::move(group), plan::make_inert(std::move(rule)));
+  auto written = co_await provider->put_rule(std::move(group), plan::make_inert(std::move(rule)));
+  if (!written) co_return fail(written.error());
+  co_return Closing{.left_inert = std::move(removed.error())};
 }
 
 }  // namespace portcullis::controllers

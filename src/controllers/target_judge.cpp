@@ -5,6 +5,7 @@
 #include "controllers/drifts.hpp"
 #include "controllers/group_attempts.hpp"
 #include "controllers/group_wants.hpp"
+#include "controllers/settling.hpp"
 #include "controllers/standing.hpp"
 #include "model/resource_id.hpp"
 #include "plan/scope.hpp"
@@ -161,14 +162,20 @@ void judge_port(const World& world, const model::CloudAccount& account,
     const auto view = world.groups.find(model::resource_key(filter.id));
     if (view == world.groups.end() || !view->second.group) {
       const bool failed = view != world.groups.end() && view->second.error;
+      const bool gone = view != world.groups.end() && view->second.gone;
       return worsen(target, State::locking,
                     "NSG \"" + model::short_name(filter.id) + "\" " +
                         (failed ? "cannot be read: " + view->second.error->message
+                         : gone ? std::string("does not exist (404)")
                                 : std::string("has not been read yet")));
     }
     if (view->second.error) {
       return worsen(target, State::locking,
                     "NSG \"" + model::short_name(filter.id) + "\": " + view->second.error->message);
+    }
+    const std::string owner = plan::owner_of(policy.account, policy.meta.ns, policy.meta.name);
+    if (const auto* rule = find_unsettled_of_owner(view->second, owner)) {
+      return worsen(target, State::locking, unsettled_words(view->second, *rule));
     }
     if (view->second.dirty || is_locking(view->second.plan)) {
       return worsen(target, State::locking,

@@ -258,6 +258,9 @@ void World::group_changed(const std::string& key) {
     }
     if (concerned) request_queue.add(verdict->meta.ns + "/" + verdict->request_name);
   }
+  if (const auto waiting = awaited.extract(key)) {
+    for (const auto& name : waiting.mapped()) request_queue.add(name);
+  }
 }
 
 std::vector<std::string> World::groups_before(const std::string& machine_id) const {

@@ -68,7 +68,11 @@ struct GroupView {
   std::optional<TimePoint> missing_since{};   ///< first 404 of a reading, in a row
   std::optional<Error> error{};               ///< of the last pass, if the whole of it failed
   std::map<std::string, Attempt> attempts{};  ///< by rule name; see `group_attempts.hpp`
-  plan::Standing standing{};                  ///< of our rules, as last read; see `drifts.hpp`
+  /// Rules that were made inert since the last reading, and why they could not be removed.
+  std::map<std::string, Error> left_inert{};
+  int conflicts = 0;                ///< passes in a row that ended so
+  int unsettled_readings = 0;       ///< in a row; see `settling.hpp`
+  plan::Standing standing{};        ///< of our rules, as last read; see `drifts.hpp`
   std::string orphans{};            ///< rules that nobody owns or understands, as last told
   std::vector<TimePoint> drifts{};  ///< when others changed rules of ours, lately
   bool dirty = false;               ///< what is wanted of it may have changed since the reading
@@ -196,6 +200,9 @@ class World {
   std::map<std::string, std::set<std::string>> touched{};
   /// By the object's uid.
   std::map<std::string, WrittenStatus> written_status{};
+  /// Requests that are told of it when a group has been read, by its resource_key: their end waits
+  /// for what it shows, or a rule of theirs is left in it. Once each.
+  std::map<std::string, std::set<std::string>> awaited{};
   /// Grants that a rule was sent for, or seen in a group, by verdict uid.
   std::set<std::string> stood{};
   /// How many since the start.

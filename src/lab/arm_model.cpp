@@ -207,6 +207,10 @@ Answer ArmModel::answer_call(Call& call, LoggedRequest& line) {
       case Kind::drop_before:
         untouched = true;
         break;
+      case Kind::silence:
+        answer.delay = to_duration(fault->seconds);
+        untouched = true;
+        break;
       case Kind::late_effect:
         late_.push_back({call.now + to_duration(fault->seconds), *call.request});
         untouched = true;

@@ -19,6 +19,11 @@ bool same_content(Json a, Json b) {
   return a == b;
 }
 
+/// A write that changes nothing does nothing, unless it is to mend one that failed.
+bool is_idle(const Json& before, const Json& after) {
+  return before.value("provisioningState", "Succeeded") != "Failed" && same_content(before, after);
+}
+
 net::Response with_etag(const Cloud& cloud, const SecurityGroup& group, net::Response response) {
   set_header(response, "ETag", etag_of(cloud.world, group));
   return response;
@@ -103,7 +108,7 @@ net::Response put_rule(Cloud& cloud, const Call& call, const Twist& twist) {
                       .rule = name,
                       .rule_before = before};
   Rule* rule = find_rule(*group, name);
-  const bool idle = before && same_content(before->properties, *properties) && rule != nullptr;
+  const bool idle = before && is_idle(before->properties, *properties) && rule != nullptr;
   if (rule == nullptr) {
     group->rules.push_back({name, *properties});
   } else if (!idle) {

@@ -23,6 +23,7 @@ constexpr std::array kinds = {
     KindName{Kind::delay, "delay"},
     KindName{Kind::lost_answer, "lostAnswer"},
     KindName{Kind::drop_before, "dropBefore"},
+    KindName{Kind::silence, "silence"},
     KindName{Kind::late_effect, "lateEffect"},
     KindName{Kind::fail_operation, "failOperation"},
     KindName{Kind::cancel_operation, "cancelOperation"},
@@ -55,7 +56,8 @@ std::string read_action(const Json& json, FaultAction& action) {
   action.kind = found->kind;
   action.status = json.value("status", action.status);
   action.body = json.value("body", Json());
-  action.seconds = json.value("seconds", 0.0);
+  constexpr double long_silence = 300;
+  action.seconds = json.value("seconds", action.kind == Kind::silence ? long_silence : 0.0);
   action.keeps_effect = json.value("keepsEffect", false);
   if (json.contains("retryAfter")) {
     const Json& value = json["retryAfter"];

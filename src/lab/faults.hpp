@@ -21,6 +21,7 @@ struct FaultAction {
     delay,        ///< the usual effect and answer, `seconds` later
     lost_answer,  ///< the usual effect, then the connection closes without an answer
     drop_before,  ///< no effect, the connection closes without an answer
+    silence,      ///< no effect and no answer; the connection closes `seconds` (300) later
     late_effect,  ///< the connection closes at once; the effect comes `seconds` later
     fail_operation,    ///< the operation that the request starts ends as Failed
     cancel_operation,  ///< … ends as Canceled, superseded by another

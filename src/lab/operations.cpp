@@ -43,7 +43,8 @@ void let_stand(World& world, World& packets, const Operation& operation, Securit
       erase_rule(group, operation.rule);
       erase_rule(packet_group(packets, group), operation.rule);
     } else if (Rule* rule = find_rule(group, operation.rule)) {
-      set_state(*rule, "Succeeded");
+      // What a failed write left behind says so until a write goes well.
+      set_state(*rule, operation.status == Status::failed ? "Failed" : "Succeeded");
       upsert(packet_group(packets, group), *rule);
     }
   } else if (operation.deletes) {

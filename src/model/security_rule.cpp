@@ -1,5 +1,7 @@
 #include "model/security_rule.hpp"
 
+#include "model/resource_id.hpp"
+
 namespace portcullis::model {
 
 const char* to_string(Access access) { return access == Access::allow ? "Allow" : "Deny"; }
@@ -20,6 +22,16 @@ const char* to_string(Protocol protocol) {
       return "AH";
   }
   return "?";
+}
+
+bool write_failed(const SecurityRule& rule) {
+  const std::string word = ascii_lower(rule.unsettled);
+  return word == "failed" || word == "canceled";
+}
+
+bool SecurityGroup::under_way() const {
+  const std::string word = ascii_lower(provisioning_state);
+  return word == "updating" || word == "deleting" || word == "creating" || word == "accepted";
 }
 
 std::string to_string(const PortRange& range) {

@@ -50,9 +50,16 @@ struct SecurityRule {
   std::vector<PortRange> destination_ports{};
   /// False when the answer had a value we do not know; such a rule is taken as anything.
   bool readable = true;
+  /// The cloud's word for the state of its last write, if that is not "Succeeded" ("Updating",
+  /// "Failed", ...): whether what the rule says is in force is then not known. Empty: it is.
+  std::string unsettled{};
 
   bool operator==(const SecurityRule&) const = default;
+  bool settled() const { return unsettled.empty(); }
 };
+
+/// Whether the last write of the rule has ended, and not well: only another write settles it.
+bool write_failed(const SecurityRule& rule);
 
 /// A network security group as one read showed it.
 struct SecurityGroup {
@@ -62,6 +69,10 @@ struct SecurityGroup {
   std::string provisioning_state{};
   std::vector<SecurityRule> rules{};          ///< by priority
   std::vector<SecurityRule> default_rules{};  ///< 65000 and up
+
+  /// Whether a write of somebody's is being carried out. A "Failed" says no more than that the last
+  /// write of anything in it failed.
+  bool under_way() const;
 };
 
 const char* to_string(Access access);

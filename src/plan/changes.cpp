@@ -25,6 +25,8 @@ ChangeClass class_of(RuleKind kind) {
   return kind == RuleKind::lock ? ChangeClass::lock : ChangeClass::open;
 }
 
+constexpr const char* write_failed_before = "the cloud says that its last write failed";
+
 constexpr Capacity most{
     .rules = most_rules, .sources = most_prefixes, .destinations = most_prefixes};
 
@@ -48,6 +50,12 @@ SecurityRule with_destinations_of(const SecurityRule& lock, const SecurityRule& 
   SecurityRule wide = lock;
   wide.destination.prefixes = both.cover();
   return wide;
+}
+
+/// Whether the cloud failed to put into force what the rule says, rightly: saying it again is the
+/// only way to settle it.
+bool wants_rewriting(const SecurityRule& actual, const SecurityRule& target) {
+  return model::write_failed(actual) && target.settled();
 }
 
 /// Whether somebody widened the lock: it denies all that it shall, and more.
@@ -121,7 +129,7 @@ class Writer {
     }
     if (proposal.actual == nullptr) {
       if (placed) widen(proposal, "wanted");
-    } else if (!same_rule(*proposal.actual, target)) {
+    } else if (!same_rule(*proposal.actual, target) || wants_rewriting(*proposal.actual, target)) {
       proposal.mark.kind == RuleKind::lock ? change_lock(proposal, placed)
                                            : change_allow(proposal, placed);
     }
@@ -140,6 +148,8 @@ class Writer {
           : denies_more(actual, both) ? ChangeClass::unlock
                                       : ChangeClass::lock,
           both, open ? "the lock may let somebody in" : "differs from what is wanted");
+    } else if (wants_rewriting(actual, target)) {
+      put(proposal, ChangeClass::lock, both, write_failed_before);
     }
     if (!same_rule(both, target)) {
       put(proposal, ChangeClass::unlock, target, "the policy no longer wants all addresses");
@@ -150,7 +160,8 @@ class Writer {
   void change_allow(const Proposal& proposal, bool placed) {
     const SecurityRule& actual = *proposal.actual;
     SecurityRule target = *proposal.target;
-    const std::string differs = "differs from what is wanted";
+    const std::string differs =
+        same_rule(actual, target) ? write_failed_before : "differs from what is wanted";
     if (proposal.expired) {
       // What is past its end is closed, by nothing that waits for leave to open.
       if (lets_in(actual)) {

@@ -39,7 +39,8 @@ struct Blame {
   std::string why{};                 ///< a sentence for people
 };
 
-/// Exact where rules are, and bounded from both sides where they name what is not expanded.
+/// Exact where rules are, and bounded from both sides where they name what is not expanded or are
+/// not settled (`SecurityRule::unsettled`).
 struct Reach {
   model::PrefixSet surely_allowed{};  ///< on every port and protocol asked for
   model::PrefixSet maybe_allowed{};   ///< all that could pass on at least one of them: a superset

@@ -113,6 +113,7 @@ class Proposer {
       restored.access = model::Access::deny;
       restored.source = model::Endpoint{.any = true};
       restored.source_ports = {model::PortRange{}};
+      restored.unsettled.clear();
       proposal.target = std::move(restored);
     }
     report_orphan_of(existing);
@@ -185,7 +186,9 @@ class Proposer {
       // One that cannot be read and that nobody wants is only reported.
       if (existing == nullptr || !existing->mark) return;
       Proposal& proposal = add(name, *existing->mark, existing);
-      proposal.removal = lets_in(*existing->rule) ? ChangeClass::close : ChangeClass::cleanup;
+      // One that is being made inert, or was not with success, may still let in.
+      const bool harmless = !lets_in(*existing->rule) && existing->rule->settled();
+      proposal.removal = harmless ? ChangeClass::cleanup : ChangeClass::close;
       proposal.reason = proposal.expired ? "past its end"
                         : altered        ? "somebody altered the rule"
                                          : "no live grant wants it";

@@ -68,6 +68,12 @@ inline constexpr const char* overdue = "Overdue";
 inline constexpr const char* in_time = "InTime";
 inline constexpr const char* not_final = "NotFinal";
 
+// Why a rule that lets nobody in any more stays, and that it does not.
+inline constexpr const char* scope_locked = "ScopeLocked";
+inline constexpr const char* denied_by_policy = "DeniedByPolicy";
+inline constexpr const char* not_permitted = "NotPermitted";
+inline constexpr const char* removed = "Removed";
+
 // What others did to rules of ours.
 inline constexpr const char* drifted = "Drifted";
 inline constexpr const char* rule_widened = "RuleWidened";

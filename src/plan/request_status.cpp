@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "model/resource_id.hpp"
 #include "plan/lifecycle.hpp"
 #include "plan/reasons.hpp"
 #include "plan/words.hpp"
@@ -77,6 +78,28 @@ Outline outline_granted(const model::AccessRequest& request, const model::Access
   return {state::expired, why, cause + "; proven closed"};
 }
 
+/// Only where a rule had to be left, or had to be once: who looks later sees that it went.
+std::optional<Condition> describe_cleanup(const model::SeenStatus& seen, const Evidence& evidence) {
+  const auto before =
+      std::ranges::find(seen.changes, "CleanupBlocked", &model::SeenStatus::Change::type);
+  const bool told = before != seen.changes.end();
+  const auto& left = evidence.left;
+  if (left && !left->refused.empty()) {
+    return condition("CleanupBlocked", Truth::yes, left->reason,
+                     "rule \"" + left->rule + "\" in NSG \"" + model::short_name(left->group) +
+                         "\" lets nobody in any more, but cannot be deleted: " + left->refused +
+                         ". It is tried again until then");
+  }
+  if (!told) return std::nullopt;
+  if (left && before->status == Truth::yes) {
+    return condition("CleanupBlocked", Truth::yes, reason::closing,
+                     "rule \"" + left->rule + "\" in NSG \"" + model::short_name(left->group) +
+                         "\" lets nobody in any more, and is about to be deleted");
+  }
+  return condition("CleanupBlocked", Truth::no, reason::removed,
+                   "no rule of it is left in the cloud");
+}
+
 }  // namespace
 
 bool is_final(std::string_view which) {
@@ -148,6 +171,9 @@ RequestStatus describe_request(const model::AccessRequest& request,
       condition("Drifted", evidence.drift ? Truth::yes : Truth::no,
                 evidence.drift ? evidence.drift->reason : reason::as_written,
                 evidence.drift ? evidence.drift->message : "nobody else changed its rules"));
+  if (auto cleanup = describe_cleanup(request.status, evidence)) {
+    status.conditions.push_back(std::move(*cleanup));
+  }
   return status;
 }
 

@@ -10,6 +10,14 @@
 
 namespace portcullis::plan {
 
+/// A rule of a closed grant that lets nobody in any more and still stands.
+struct LeftRule {
+  std::string group{};    ///< id
+  std::string rule{};     ///< its name
+  std::string reason{};   ///< a reason of CleanupBlocked; empty: removing it was not refused yet
+  std::string refused{};  ///< the cloud's words, and who must act
+};
+
 /// What the last reads of the cloud prove about one grant.
 struct Evidence {
   bool open = false;  ///< all that was granted is proven open
@@ -19,8 +27,12 @@ struct Evidence {
   /// Nothing of ours ever let anybody in for it, from its start on. False: that is not known.
   bool never_stood = false;
   std::optional<model::DriftNote> drift{};  ///< what others did to its rules
+  std::optional<LeftRule> left{};           ///< of what is closed
   std::string reason{};                     ///< why neither, yet
   std::string message{};
+  /// Id of the group that a new reading of may bring on, though it is known since the end; empty:
+  /// none.
+  std::string waits_for{};
   std::vector<model::RequestStatus::Rule> rules{};
   std::vector<model::RequestStatus::Target> targets{};
 };

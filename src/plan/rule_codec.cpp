@@ -196,6 +196,7 @@ std::string owner_of(std::string_view account, std::string_view name_space,
 model::SecurityRule make_inert(model::SecurityRule rule) {
   rule.access = model::Access::deny;
   rule.direction = model::Direction::inbound;
+  rule.unsettled.clear();
   const auto& destinations = rule.destination.prefixes;
   // One rule is of one address family.
   rule.source = nobody(destinations.empty() ? model::Family::ipv4 : destinations.front().family);

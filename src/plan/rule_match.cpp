@@ -69,7 +69,8 @@ Fit fit(const SecurityRule& rule, const Inbound& inbound, const Atom& atom) {
   if (!fits_protocol(rule.protocol, atom.protocol)) return Fit::no;
   const Fit least = std::min(fit_ports(rule.destination_ports, atom.ports),
                              fit_destination(rule.destination, inbound));
-  return any_source_port(rule.source_ports) ? least : std::min(least, Fit::maybe);
+  const bool certain = any_source_port(rule.source_ports) && rule.settled();
+  return certain ? least : std::min(least, Fit::maybe);
 }
 
 std::vector<const SecurityRule*> in_order(const model::SecurityGroup& group) {
@@ -229,6 +230,7 @@ std::string explain(const Hit& hit, const Filter& filter) {
   text += " from " + describe_source(rule.source);
   if (names_unknown(rule.source) && !rule.source.any) text += ", which is not expanded";
   if (!any_source_port(rule.source_ports)) text += ", for some source ports only";
+  if (!rule.settled()) text += ", and it is " + rule.unsettled + ": it may not be in force";
   if (!rule.destination.any && !rule.destination.tags.empty()) {
     text += ", to " + list(rule.destination.tags);
   }

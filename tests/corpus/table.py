@@ -44,8 +44,9 @@ class Case:
 
 
 def table_files() -> list[Path]:
-    """cloud.yaml is of another form: what the cloud answers."""
-    return [path for path in sorted(HERE.glob("*.yaml")) if path.name not in ("given.yaml", "cloud.yaml")]
+    """Those of what people write; cloud.yaml and refusals.yaml are of other forms: what the cloud answers."""
+    others = ("given.yaml", "cloud.yaml", "refusals.yaml")
+    return [path for path in sorted(HERE.glob("*.yaml")) if path.name not in others]
 
 
 def load(*layers: str) -> list[Case]:

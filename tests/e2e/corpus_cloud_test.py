@@ -5,7 +5,6 @@ None of them stops anybody else, and each is over when the cloud answers as it s
 
 import json
 import re
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from corpus import table
+from other_server import OtherServer
 from team import API, Machine, Object, Team
 from world.process import wait_for
 from world.world import World
@@ -27,25 +27,6 @@ KEYS = {"cloud", "answers", "when", "locked", "says", "state", "writes", "rules"
 
 def of_case(value: Any) -> str:
     return value["cloud"]
-
-
-class OtherServer:
-    """Somebody else's, who listens; tokens must never get there."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self._socket.settimeout(0)
-        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
-
-    def was_asked(self) -> bool:
-        try:
-            self._socket.accept()[0].close()
-        except BlockingIOError:
-            return False
-        return True
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 @dataclass

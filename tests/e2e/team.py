@@ -34,10 +34,11 @@ def parse_time(text: str) -> float:
 @dataclass(frozen=True)
 class Machine:
     name: str
-    nsg: str  # in resource group net; empty: none
+    nsg: str  # empty: none
     address: str
     public: str
     address6: str = ""
+    nsg_group: str = "net"  # its resource group
 
 
 class Object:
@@ -140,27 +141,27 @@ class Team:
 
     def machine(
         self, rules: list[dict[str, Any]] | None = None, nsg: bool = True, group: str = "web", name: str = "",
-        ipv6: bool = False, tags: dict[str, str] | None = None,
+        ipv6: bool = False, tags: dict[str, str] | None = None, nsg_group: str = "net",
     ) -> Machine:
         """A new machine with a public address, listening on 22, 443 and 3389, behind an NSG of its own."""
         number = next(_number)
         made = Machine(
             name=name or f"vm-{number}", nsg=f"nsg-{number}" if nsg else "",
             address=f"10.1.{number // 200}.{number % 200 + 10}", public=f"20.60.{number // 200}.{number % 200 + 10}",
-            address6=f"fd00:0:0:1::{number:x}" if ipv6 else "",
+            address6=f"fd00:0:0:1::{number:x}" if ipv6 else "", nsg_group=nsg_group,
         )
         nic: dict[str, Any] = {"name": f"nic-{number}", "subnet": "net/vnet/hosts", "publicIP": made.public}
         nic["ip"] = [made.address, made.address6] if ipv6 else made.address
         if nsg:
-            self.lab.put_group("net", made.nsg, FOREIGN_RULES if rules is None else rules)
-            nic["nsg"] = f"net/{made.nsg}"
+            self.lab.put_group(nsg_group, made.nsg, FOREIGN_RULES if rules is None else rules)
+            nic["nsg"] = f"{nsg_group}/{made.nsg}"
         self.lab.put_machine(group, made.name, {"listens": [22, 443, 3389], "nics": [nic], "tags": tags or {}})
         self.machines.append(made)
         return made
 
     def rules(self, machine: Machine, own: bool | None = None) -> list[dict[str, Any]]:
         """The rules of its NSG in order, as name and properties; own: only ours, or only others'."""
-        rules = self.lab.nsg("net", machine.nsg)["properties"]["securityRules"]
+        rules = self.lab.nsg(machine.nsg_group, machine.nsg)["properties"]["securityRules"]
         return [
             {"id": rule["id"], "name": rule["name"], "properties": rule["properties"]}
             for rule in rules

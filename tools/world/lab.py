@@ -102,6 +102,10 @@ class Lab:
         """Sets how the lab misbehaves from now on; see its documentation for the document."""
         self._ask("POST", "/faults", faults)
 
+    def lift_fault(self, name: str) -> None:
+        """Takes the fault of this id away."""
+        self._ask("DELETE", f"/faults/{quote(name)}")
+
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Changes how the lab behaves (docs/lab.md); all settings as they are then."""
         return self._ask("PATCH", "/settings", changes).body
@@ -153,9 +157,13 @@ class Lab:
         """Somebody else deletes a rule."""
         self._ask("DELETE", self._rule_path(resource_group, nsg, rule))
 
-    def lock(self, scope: str, level: str = "CanNotDelete") -> None:
+    def lock(self, scope: str, level: str = "CanNotDelete", name: str = "") -> None:
         """A management lock on an ARM id."""
-        self._ask("POST", "/locks", {"scope": scope, "level": level})
+        self._ask("POST", "/locks", {"scope": scope, "level": level} | ({"name": name} if name else {}))
+
+    def unlock(self, name: str) -> None:
+        """Takes the locks of this name away."""
+        self._ask("DELETE", f"/locks/{quote(name)}")
 
     def deny(self, action: str, scope: str = "") -> None:
         """RBAC: nobody may do that there any more; lists leave out what may not be read."""

@@ -129,6 +129,19 @@ TEST_CASE("a message holds an excerpt, no control characters and no token") {
   CHECK(told.message == "PUT securityRules/web: 400 Bad: header was [hidden]");
 }
 
+TEST_CASE("what is in the way is named, however long the id of what was asked for is") {
+  const std::string scope =
+      "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups/rg-network-production/"
+      "providers/Microsoft.Network/networkSecurityGroups/nsg-frontend-production-westeurope";
+  const Error error = classify(response(
+      409, error_body("ScopeLocked",
+                      "The scope '" + scope +
+                          "/securityRules/portcullis-worldlab-open-47oyvyj6owourntksw7o' cannot "
+                          "perform delete operation because following scope(s) are locked: '" +
+                          scope + "'. Please remove the lock and try again.")));
+  CHECK_THAT(error.message, Catch::Contains("are locked: '" + scope + "'"));
+}
+
 TEST_CASE("a code with anything but word characters cannot forge a line") {
   const Error error = classify(response(400, error_body("a b\\nlevel=info", "x")));
   CHECK(error.code == "a?b?level?info");

@@ -208,6 +208,17 @@ TEST_CASE("a rule without name, properties or a number as priority is malformed"
   CHECK(rule.error().kind == Error::Kind::malformed);
 }
 
+TEST_CASE("a rule says what became of its last write, if that did not succeed") {
+  CHECK(with("provisioningState", R"("Succeeded")").settled());
+  CHECK(with("provisioningState", R"("succeeded")").settled());
+  CHECK(with("provisioningState", "").settled());
+  CHECK(with("provisioningState", "null").settled());
+  CHECK(with("provisioningState", R"("Updating")").unsettled == "Updating");
+  CHECK(with("provisioningState", R"("Dreaming")").unsettled == "Dreaming");
+  CHECK_FALSE(model::write_failed(with("provisioningState", R"("Updating")")));
+  CHECK(model::write_failed(with("provisioningState", R"("failed")")));
+}
+
 TEST_CASE("a group is read with its rules by priority") {
   auto low = rule_text("priority", "100");
   auto outbound = rule_text("direction", R"("Outbound")");

@@ -57,6 +57,28 @@ TEST_CASE_METHOD(Standing, "while a rule lets in for a grant it is not closed", 
     rule() = plan::make_inert(rule());
     CHECK(look().closed);
   }
+  SECTION("one that is not settled may do what it did before, whatever it says") {
+    rule() = plan::make_inert(rule());
+    rule().unsettled = GENERATE("Updating", "Failed");
+    const auto unsettled = look();
+    CHECK_FALSE(unsettled.closed);
+    CHECK(unsettled.message.find(rule().unsettled) != std::string::npos);
+    CHECK(unsettled.waits_for == nsg);
+  }
+  SECTION("not even one that now stands for another's source alone") {
+    rule().source.prefixes = {prefix("203.0.113.99")};
+    CHECK(look().closed);
+    rule().unsettled = "Updating";
+    CHECK_FALSE(look().closed);
+  }
+  SECTION("one that is gone while the group is being changed may be in force") {
+    std::erase(world.groups[key].group->rules, model::SecurityRule(rule()));
+    world.groups[key].group->provisioning_state = "Updating";
+    CHECK_FALSE(look().closed);
+    // That the last write of anything failed says nothing about this rule.
+    world.groups[key].group->provisioning_state = "Failed";
+    CHECK(look().closed);
+  }
   SECTION("one that is gone lets nobody in") {
     std::erase(world.groups[key].group->rules, model::SecurityRule(rule()));
     CHECK(look().closed);

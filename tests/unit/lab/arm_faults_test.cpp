@@ -24,6 +24,18 @@ TEST_CASE("a lost answer has its effect, a dropped request has none") {
   CHECK(arm.get(arm.rules + "/r2").status == 404);
 }
 
+TEST_CASE("a request may be met with silence") {
+  Client arm;
+  set(arm, on("PUT", {{"kind", "silence"}}));
+  CHECK(arm.put(arm.rules + "/r1", rule_body(200)).status == 0);
+  CHECK(arm.get(arm.rules + "/r1").status == 404);
+  const net::Request request{.method = "PUT", .target = arm.rules + "/r2"};
+  set(arm, on("PUT", {{"kind", "silence"}, {"seconds", 7}}));
+  const auto answer = arm.model.answer(request, arm.now);
+  CHECK(answer.delay == std::chrono::seconds(7));
+  CHECK(answer.response.status == 0);
+}
+
 TEST_CASE("an effect may come after everybody gave up") {
   Client arm;
   set(arm, on("PUT", {{"kind", "lateEffect"}, {"seconds", 600}}));

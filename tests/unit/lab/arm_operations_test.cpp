@@ -87,6 +87,25 @@ TEST_CASE("a failed or cancelled operation polls as 200, with or without its eff
   CHECK(run("cancelOperation", true) == std::pair(std::string("Canceled"), 200));
 }
 
+TEST_CASE("what a failed write left says so until it is written again") {
+  Client arm;
+  arm.admin("POST", "/faults",
+            {{"match", {{"method", "PUT"}}},
+             {"action", {{"kind", "failOperation"}, {"keepsEffect", true}}}});
+  const auto state = [&] {
+    return Client::json(arm.get(arm.rules + "/r1"))["properties"]["provisioningState"];
+  };
+  begin_put(arm);
+  CHECK(state() == "Updating");
+  arm.finish();
+  CHECK(state() == "Failed");
+  // The same once more is no idle write.
+  CHECK(arm.put(arm.rules + "/r1", rule_body(200)).status == 200);
+  CHECK(state() == "Updating");
+  arm.finish();
+  CHECK(state() == "Succeeded");
+}
+
 TEST_CASE("a failed change goes back to the rule that was, a failed delete leaves it") {
   Client arm;
   const std::string path = arm.rules + "/allow-https";

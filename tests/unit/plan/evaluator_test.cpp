@@ -282,5 +282,33 @@ TEST_CASE("Reach is bounded from both sides") {
   CHECK(reach.allowed_by.size() == 3);
 }
 
+TEST_CASE("A rule that is not settled proves nothing: neither that it denies nor that it lets in") {
+  const auto state = GENERATE(as<std::string>{}, "Updating", "Failed", "Deleting", "Dreaming");
+  auto rule = lock();
+  rule.unsettled = state;
+  const auto shut = group_of({rule});
+  const auto closed = prove_closed(through(shut), ssh);
+  CHECK(closed.verdict == Closed::bypassed);
+  CHECK(closed.blames[0].rule == "AllowVnetInBound");
+
+  auto allow = make_rule("open", 130, Access::allow, from({"203.0.113.7"}), from({"10.0.0.4"}));
+  CHECK(prove_open(through(group_of({allow, lock()})), ssh, addresses_of({"203.0.113.7"})).open());
+  allow.unsettled = state;
+  const auto opening = group_of({allow, lock()});
+  CHECK_FALSE(prove_open(through(opening), ssh, addresses_of({"203.0.113.7"})).open());
+  // And yet it may let in.
+  const auto bypass = prove_closed(through(opening), ssh);
+  CHECK(bypass.verdict == Closed::bypassed);
+  CHECK_FALSE(bypass.blames[0].proven);
+  CHECK(bypass.blames[0].why ==
+        "Allow from 203.0.113.7/32, and it is " + state + ": it may not be in force");
+
+  auto deny = make_rule("foreign", 110, Access::deny, anywhere(), anywhere());
+  deny.unsettled = state;
+  allow.unsettled.clear();
+  const auto shadow = group_of({deny, allow});
+  CHECK(prove_open(through(shadow), ssh, addresses_of({"203.0.113.7"})).verdict == Open::unproven);
+}
+
 }  // namespace
 }  // namespace portcullis::plan

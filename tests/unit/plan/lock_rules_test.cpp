@@ -315,5 +315,18 @@ TEST_CASE("Foreign rules in the band are stepped around") {
   CHECK(plan.changes.at(0).rule.priority == 298);
 }
 
+TEST_CASE("A lock whose last write failed is written again, one that is being written is not") {
+  const auto desired = one_lock();
+  auto group = locked(desired);
+  group.rules.at(0).unsettled = "Updating";
+  CHECK(plan_rules(desired, group, noon).in_sync());
+  group.rules.at(0).unsettled = "Failed";
+  const auto plan = plan_rules(desired, group, noon);
+  REQUIRE(classes(plan) == Texts{"put lock"});
+  CHECK(plan.changes[0].rule.settled());
+  REQUIRE(apply(group, plan) == "");
+  CHECK(plan_rules(desired, group, noon).in_sync());
+}
+
 }  // namespace
 }  // namespace portcullis::plan

@@ -307,5 +307,31 @@ TEST_CASE("The longest overdue closes first, and every closing before any openin
   CHECK(plan.changes[2].rule.description.find("12:47") != std::string::npos);
 }
 
+TEST_CASE("An open rule whose last write failed is written again, with leave to open only") {
+  auto desired = desire();
+  desired.opens = {open_of("g1", {"203.0.113.7"}, at("12:45:00"))};
+  auto group = opened(desired);
+  group.rules.at(0).unsettled = "Updating";
+  CHECK(plan_rules(desired, group, noon).in_sync());
+  group.rules.at(0).unsettled = "Failed";
+  const auto plan = plan_rules(desired, group, noon);
+  REQUIRE(classes(plan) == Texts{"put open"});
+  CHECK(plan.changes[0].rule.settled());
+  CHECK(classes(plan_rules(desired, group, at("13:00:00"))) == Texts{"remove close"});
+  desired.may_open = false;
+  CHECK(plan_rules(desired, group, noon).in_sync());
+}
+
+TEST_CASE("A rule that was not made inert with success may still let in") {
+  auto desired = desire();
+  desired.opens = {open_of("g1", {"203.0.113.7"}, at("12:45:00"))};
+  auto group = opened(desired);
+  group.rules.at(0) = make_inert(group.rules.at(0));
+  group.rules.at(0).unsettled = GENERATE("Updating", "Failed");
+  const auto plan = plan_rules(desired, group, at("13:00:00"));
+  CHECK(classes(plan) == Texts{"remove close"});
+  CHECK_FALSE(plan.nothing_to_close());
+}
+
 }  // namespace
 }  // namespace portcullis::plan

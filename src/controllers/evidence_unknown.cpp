@@ -1,0 +1,83 @@
+#include "controllers/evidence_unknown.hpp"
+
+#include "model/resource_id.hpp"
+#include "plan/rule_codec.hpp"
+#include "plan/rule_shape.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+using model::resource_key;
+
+/// Whether a rule named like ours, with a mark that cannot be read, lets in whom this grant let in.
+bool looks_open(const World& world, const model::AccessVerdict& verdict,
+                const model::SecurityRule& rule) {
+  const auto mark = plan::read_mark(rule, world.instance);
+  if (!std::holds_alternative<plan::UnreadableMark>(mark)) return false;
+  if (rule.access != model::Access::allow || plan::is_inert(rule)) return false;
+  return !plan::only_addresses(rule.source) ||
+         !model::PrefixSet::of(rule.source.prefixes)
+              .intersect(model::PrefixSet::of(verdict.sources))
+              .empty();
+}
+
+/// Without its account nobody vouches for what is in the cloud; says so, and what to do.
+std::optional<Unknown> lost_account(const World& world, const model::AccessVerdict& verdict,
+                                    const std::string& machine_id) {
+  const auto* account = world.account_of(machine_id);
+  const auto id = model::parse_resource_id(machine_id);
+  const auto policy = world.stores.policies.find(verdict.meta.ns + "/" + verdict.policy_name);
+  std::string name;
+  if (account != nullptr) {
+    if (world.stores.accounts.find(account->meta.name) != nullptr) return std::nullopt;
+    name = account->meta.name;
+  } else if (policy && policy->meta.uid == verdict.policy_uid) {
+    name = policy->account;
+  }
+  const std::string subscription = "subscription " + (id ? id->subscription : machine_id);
+  if (!name.empty() && world.stores.accounts.poisoned().contains(name)) {
+    return Unknown{"CloudAccount \"" + name +
+                   "\" cannot be read by this version, so nobody can prove that it is closed: mend "
+                   "the account"};
+  }
+  const std::string what = name.empty() ? "no CloudAccount has " + subscription
+                                        : "CloudAccount \"" + name + "\" does not exist";
+  return Unknown{what + ", so nobody can prove that it is closed: apply the account again, with " +
+                 subscription + ", or see to it without Kubernetes (portcullis reap)"};
+}
+
+}  // namespace
+
+std::optional<Unknown> what_is_unknown(const World& world, const model::AccessVerdict& verdict) {
+  for (const auto& target : verdict.targets) {
+    if (auto lost = lost_account(world, verdict, target.resource_id)) return lost;
+    const auto* account = world.account_of(target.resource_id);
+    if (!world.swept(account->meta.name)) {
+      return Unknown{"the groups of the account have not all been read yet"};
+    }
+    const auto machine = world.machines.find(resource_key(target.resource_id));
+    if (machine == world.machines.end() || (!machine->second.machine && !machine->second.gone)) {
+      return Unknown{"machine " + model::short_name(target.resource_id) + " has not been read yet"};
+    }
+    for (const auto& [key, view] : world.groups) {
+      if (world.account_of(view.id) != account || view.gone) continue;
+      if (!view.group) {
+        // Others' groups that cannot be read hold up nobody else; on this grant's ways they do
+        // (below).
+        if (!view.listed_with_ours) continue;
+        return Unknown{"NSG \"" + model::short_name(view.id) + "\" cannot be read" +
+                       (view.error ? ": " + view.error->message : std::string())};
+      }
+      for (const auto& rule : view.group->rules) {
+        if (!looks_open(world, verdict, rule)) continue;
+        return Unknown{"rule \"" + rule.name + "\" in NSG \"" + model::short_name(view.id) +
+                           "\" is named like ours and lets somebody in, but its description was "
+                           "changed: remove it by hand",
+                       view.id};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace portcullis::controllers

@@ -1,0 +1,104 @@
+#include "controllers/account_reconciler.hpp"
+#include "request_scene.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+/// Grants whose end cannot be proven yet for what is none of their own groups' business.
+struct Unproven : RequestScene {
+  AccountReconciler accounts{world, client, events};
+
+  void revoke() {
+    api.edit("accessrequests/ssh", {{"spec", {{"revoke", true}}}});
+    REQUIRE(pass());
+    REQUIRE(group_pass());
+    REQUIRE(pass());
+  }
+
+  Result<runtime::Next> account_pass() {
+    api.deliver(world);
+    return test::run(io, clock, accounts.reconcile("prod"));
+  }
+};
+
+TEST_CASE_METHOD(Unproven, "a grant without its account is overdue, and says what to do",
+                 "[controllers]") {
+  open();
+  const json account = api.objects.at("cloudaccounts/prod");
+  api.objects.erase("cloudaccounts/prod");
+  const bool restarted = GENERATE(false, true);
+  if (restarted) {
+    world.remembered_accounts.clear();
+    restart();
+  }
+  REQUIRE(account_pass());
+  REQUIRE(pass());
+  REQUIRE(pass());
+  clock.advance(31s);
+  REQUIRE(pass());
+  CHECK(state() == "Closing");
+  CHECK(condition("Overdue")["status"] == "True");
+  CHECK(message().find("CloudAccount \"prod\" does not exist") != std::string::npos);
+  CHECK(message().find("apply the account again, with subscription 11111111-") !=
+        std::string::npos);
+
+  SECTION("when the account comes back, it closes and is proven") {
+    api.objects["cloudaccounts/prod"] = account;
+    REQUIRE(account_pass());
+    REQUIRE(pass());
+    REQUIRE(group_pass());
+    REQUIRE(pass());
+    CHECK(state() == "Revoked");
+    CHECK_FALSE(is_open());
+    CHECK(condition("Overdue")["status"] == "False");
+  }
+  SECTION("one whose policy went, too, is named by its subscription") {
+    world.remembered_accounts.clear();
+    api.objects.erase("jitpolicies/prod-ssh");
+    REQUIRE(pass());
+    CHECK(message().find("no CloudAccount has subscription 11111111-") != std::string::npos);
+  }
+}
+
+TEST_CASE_METHOD(Unproven, "who waits for a rule elsewhere learns soon that it was mended",
+                 "[controllers]") {
+  open();
+  const std::string other = sub + "net/providers/Microsoft.Network/networkSecurityGroups/other";
+  const std::string other_key = model::resource_key(other);
+  cloud.groups[other_key] = {.id = other};
+  model::SecurityRule rule = cloud.groups[key].rules.front();
+  rule.description = "by hand";
+  cloud.groups[other_key].rules = {rule};
+  const auto read_other = [&] { return test::run(io, clock, groups.reconcile(other_key)); };
+  world.mark_group(other, runtime::Workqueue::Urgency::normal);
+  REQUIRE(read_other());
+  revoke();
+  REQUIRE(state() == "Closing");
+  REQUIRE(message().find("its description was changed") != std::string::npos);
+
+  // Its next reading is asked for within two seconds, not in a minute.
+  while (world.group_queue.ready() != 0) {
+    world.group_queue.done(*test::run(io, clock, world.group_queue.take()));
+  }
+  asio::io_context timers;
+  asio::co_spawn(timers, world.group_queue.run_timers(), asio::detached);
+  test::settle(timers);
+  clock.advance(2s);
+  test::settle(timers);
+  CHECK(world.group_queue.ready() == 1);
+  world.group_queue.stop();
+  test::settle(timers);
+
+  // And who waits is told of it.
+  cloud.groups[other_key].rules.clear();
+  while (world.request_queue.ready() != 0) {
+    world.request_queue.done(*test::run(io, clock, world.request_queue.take()));
+  }
+  REQUIRE(read_other());
+  CHECK(world.request_queue.ready() == 1);
+  REQUIRE(pass());
+  CHECK(state() == "Revoked");
+}
+
+}  // namespace
+}  // namespace portcullis::controllers
