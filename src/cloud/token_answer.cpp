@@ -78,6 +78,7 @@ Error refusal(const net::Response& answer, const std::string& service, const Sec
     error.kind = Error::Kind::malformed;
   } else {
     error.kind = Error::Kind::unavailable;
+    error.retry_after = told_pause(answer, now);
   }
   return error;
 }

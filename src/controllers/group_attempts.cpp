@@ -86,6 +86,9 @@ std::optional<TimePoint> next_try(const GroupView& view, TimePoint now) {
   plan::Setbacks held;
   for (const Change& change : view.plan.changes) {
     TimePoint when = now + first_wait;
+    if (view.openings_wait_for && change.change_class >= ChangeClass::open) {
+      when = std::max(when, *view.openings_wait_for);
+    }
     if (is_held(view, change, now)) {
       when = find_attempt(view, change)->not_before;
       held.add(change);

@@ -11,6 +11,6 @@ namespace portcullis::controllers {
 /// that is a success, too. One that is inert already, or no allow, keeps the refusal. Only a new
 /// reading of the group proves what came of it. May be repeated.
 Task<Result<Done>> close_rule(cloud::Provider* provider, std::string group,
-                              model::SecurityRule rule);
+                              model::SecurityRule rule, cloud::Work work = cloud::Work::closing);
 
 }  // namespace portcullis::controllers

@@ -52,6 +52,40 @@ TEST_CASE_METHOD(Fixture, "closings go first, and a key takes its highest urgenc
   CHECK(taken == std::vector<std::string>{"close", "slow", "open"});
 }
 
+/// Never comes to an end of its own.
+struct Stuck final : Reconciler {
+  explicit Stuck(Clock& with) : clock(with) {}
+  Task<Result<Next>> reconcile(std::string key) override {
+    begun.push_back(std::move(key));
+    co_await clock.sleep_for(std::chrono::hours(1));
+    co_return Next{};
+  }
+  Clock& clock;
+  std::vector<std::string> begun;
+};
+
+TEST_CASE_METHOD(Fixture, "a storm of openings leaves workers for closings", "[runtime]") {
+  Stuck stuck(clock);
+  Controller controller({.name = "group", .workers = 8, .closing_workers = 2}, stuck, queue, clock,
+                        1);
+  for (int i = 0; i < 8; ++i) asio::co_spawn(io, controller.work(), asio::detached);
+  for (int i = 0; i < 2; ++i) {
+    asio::co_spawn(io, controller.work(Urgency::closing), asio::detached);
+  }
+  for (int i = 0; i < 500; ++i) queue.add("open " + std::to_string(i));
+  test::settle(io);
+  CHECK(stuck.begun.size() == 8);
+  queue.add("close");
+  queue.add("close", Urgency::closing);
+  test::settle(io);
+  REQUIRE(stuck.begun.size() == 9);
+  CHECK(stuck.begun.back() == "close");
+  queue.add("open 499", Urgency::closing);
+  queue.add("another", Urgency::closing);
+  test::settle(io);
+  CHECK(stuck.begun.size() == 10);
+}
+
 TEST_CASE_METHOD(Fixture, "a key added while it is worked on comes again, not twice at once",
                  "[runtime]") {
   queue.add("a");
@@ -121,6 +155,17 @@ TEST_CASE("who cannot wait is not woken", "[runtime]") {
   REQUIRE(failure);
   CHECK(queue.waiting() == 0);
   queue.add("a");
+}
+
+TEST_CASE_METHOD(Fixture, "what was taken tells how urgent it was", "[runtime]") {
+  queue.add("a", Urgency::closing);
+  std::optional<std::string> taken_key;
+  asio::co_spawn(io, queue.take(), [&](std::exception_ptr, auto key) { taken_key = key; });
+  test::settle(io);
+  REQUIRE(taken_key == "a");
+  CHECK(queue.taken_as("a") == Urgency::closing);
+  queue.done("a");
+  CHECK(queue.taken_as("a") == Urgency::background);
 }
 
 TEST_CASE_METHOD(Fixture, "after stop nobody gets anything", "[runtime]") {
