@@ -153,7 +153,7 @@ TEST_CASE("a login server that is not well may say when to come back, and no non
   };
   CHECK(told(503, {{"Retry-After", "86400"}}) == 5min);
   CHECK(told(429, {{"Retry-After", "86400"}}) == 5min);
-  CHECK(told(429, {{"Retry-After", "soon"}}) == 5s);
+  CHECK_FALSE(told(429, {{"Retry-After", "soon"}}));
   CHECK_FALSE(told(503, {{"Retry-After", "soon"}}));
   CHECK_FALSE(told(503, {}));
 }

@@ -222,6 +222,16 @@ TEST_CASE_METHOD(ControllerFixture, "a failed pass is tried again with growing w
   CHECK(reconciler.passes == 4);
 }
 
+TEST_CASE_METHOD(ControllerFixture, "a failed pass is tried again as urgently as it was",
+                 "[runtime]") {
+  reconciler.failures = 1;
+  asio::co_spawn(io, controller.run_timers(), asio::detached);
+  asio::co_spawn(io, controller.work(Urgency::closing), asio::detached);
+  queue.add("a", Urgency::closing);
+  clock.run_for(io, 2s);
+  CHECK(reconciler.passes == 2);
+}
+
 TEST_CASE_METHOD(ControllerFixture, "a server's wait is kept, but never more than a minute",
                  "[runtime]") {
   reconciler.failures = 1;
