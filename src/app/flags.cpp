@@ -80,6 +80,11 @@ void add_azure_flags(CLI::App& command, AzureFlags& flags, const char* client_id
        "Token file of accounts with credential WorkloadIdentity");
   text(client_id, flags.default_client_id, "AZURE_CLIENT_ID",
        "Client ID of accounts that name none");
+  command
+      .add_option("--azure-budget", flags.budget_percent,
+                  "Percent of a subscription's limits of calls that may be used (1 to 10000)")
+      ->envname("PORTCULLIS_AZURE_BUDGET")
+      ->check(CLI::Range(1, 10'000));
 }
 
 void add_log_flags(CLI::App& command, LogFlags& flags) {

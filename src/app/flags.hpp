@@ -39,6 +39,7 @@ struct AzureFlags {
   std::string client_secret_file{};
   std::string federated_token_file{};
   std::string default_client_id{};
+  int budget_percent = 100;  ///< of what Azure takes of a subscription
 };
 
 struct LogFlags {

@@ -53,6 +53,11 @@ inline constexpr Metric cloud_request_seconds{"portcullis_cloud_request_seconds"
                                               Type::Histogram,
                                               {"method"},
                                               "How long they took, whatever the answer."};
+inline constexpr Metric cloud_calls_held_back_total{
+    "portcullis_cloud_calls_held_back_total",
+    Type::Counter,
+    {"budget", "work"},
+    "Calls that could not be sent at once because the subscription's budget was used up."};
 inline constexpr Metric reconciles_total{"portcullis_reconciles_total",
                                          Type::Counter,
                                          {"controller", "outcome"},

@@ -111,6 +111,22 @@ void collect_controllers(const std::vector<const runtime::Controller*>& controll
   out.push_back(std::move(depths));
 }
 
+/// Of all subscriptions together: which ones there are is the users' business.
+MetricFamily count_held_back(const std::map<std::string, cloud::Budgets>& budgets) {
+  MetricFamily family = family_of(metric::cloud_calls_held_back_total);
+  for (const bool is_write : {false, true}) {
+    for (std::size_t i = 0; i < cloud::kinds_of_work; ++i) {
+      std::uint64_t count = 0;
+      for (const auto& [subscription, one] : budgets) {
+        count += (is_write ? one.writes : one.reads).held_back.at(i);
+      }
+      add(family, metric::cloud_calls_held_back_total, number(count),
+          {is_write ? "writes" : "reads", cloud::to_string(static_cast<cloud::Work>(i))});
+    }
+  }
+  return family;
+}
+
 }  // namespace
 
 std::vector<MetricFamily> collect_metrics(const MetricSources& sources) {
@@ -131,6 +147,7 @@ std::vector<MetricFamily> collect_metrics(const MetricSources& sources) {
         {kind});
   }
   out.push_back(std::move(ages));
+  if (sources.budgets != nullptr) out.push_back(count_held_back(*sources.budgets));
   if (sources.cloud != nullptr)
     std::ranges::move(sources.cloud->collect(), std::back_inserter(out));
   std::erase_if(out, [](const MetricFamily& family) { return family.metric.empty(); });

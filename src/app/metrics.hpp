@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/cloud_calls.hpp"
+#include "cloud/budget.hpp"
 #include "controllers/world.hpp"
 #include "runtime/reconciler.hpp"
 
@@ -21,6 +22,7 @@ struct MetricSources {
   std::map<std::string, TimePoint> watches{};  ///< last activity by kind
   std::map<std::string, Duration> skews{};     ///< by origin
   const CloudCalls* cloud = nullptr;
+  const std::map<std::string, cloud::Budgets>* budgets = nullptr;  ///< by subscription
 };
 
 /// What is not known is left out: a replica that waits says nothing of requests and grants.

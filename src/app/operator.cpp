@@ -98,7 +98,8 @@ class Operator {
                           .leads = elector_ && elector_->holds_for(Duration(0)),
                           .world = world_.get(),
                           .skews = clock_.skews(),
-                          .cloud = &cloud_calls_};
+                          .cloud = &cloud_calls_,
+                          .budgets = &providers_.budgets()};
     for (const auto& controller : controllers_) sources.controllers.push_back(controller.get());
     for (const auto& [kind, reflector] : watches_) {
       sources.watches.emplace(kind, reflector->stats().last_activity);
@@ -234,12 +235,15 @@ class Operator {
     }
     if (stopping_) co_return;
     // They wait for the cloud most of the time, and each provider limits its own calls: one that is
-    // slow must not hold up the closings of the others.
+    // slow must not hold up the closings of the others. Nor must many openings: some workers do
+    // nothing but close.
     add_controller({.name = "account", .workers = 8}, *accounts_, world_->account_queue);
     add_controller({.name = "inventory", .workers = 4}, *inventory_, world_->inventory_queue);
     add_controller({.name = "policy", .workers = 16}, *policies_, world_->policy_queue);
-    add_controller({.name = "request", .workers = 64}, *requests_, world_->request_queue);
-    add_controller({.name = "group", .workers = 64}, *groups_, world_->group_queue);
+    add_controller({.name = "request", .workers = 64, .closing_workers = 16}, *requests_,
+                   world_->request_queue);
+    add_controller({.name = "group", .workers = 64, .closing_workers = 16}, *groups_,
+                   world_->group_queue);
     log::info("ready", {{"accounts", world_->stores.accounts.all().size()},
                         {"policies", world_->stores.policies.all().size()},
                         {"requests", world_->stores.requests.all().size()},
@@ -259,14 +263,16 @@ class Operator {
                                                                  queue, clock_, random_seed()));
     runtime::Controller& controller = *controllers_.back();
     spawn(controller.run_timers());
-    for (int worker = 0; worker < controller.options().workers; ++worker) {
+    using Urgency = runtime::Workqueue::Urgency;
+    const int workers = controller.options().workers;
+    for (int worker = 0; worker < workers + controller.options().closing_workers; ++worker) {
       ++busy_;
-      spawn(serve(&controller));
+      spawn(serve(&controller, worker < workers ? Urgency::background : Urgency::closing));
     }
   }
 
-  Task<void> serve(runtime::Controller* controller) {
-    co_await controller->work();
+  Task<void> serve(runtime::Controller* controller, runtime::Workqueue::Urgency least) {
+    co_await controller->work(least);
     if (--busy_ == 0) idle_.notify();
   }
 

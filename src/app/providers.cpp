@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/resource_id.hpp"
 #include "net/cpprest_transport.hpp"
 
 namespace portcullis::app {
@@ -93,6 +94,9 @@ Result<cloud::AzureProvider*> Providers::of(const model::CloudAccount& account) 
   if (entry.provider) retired_.push_back(std::move(entry.provider));
   auto options = options_for(account);
   if (!options) return fail(options.error());
+  options->budgets =
+      &budgets_.try_emplace(model::ascii_lower(account.subscription), flags_.budget_percent)
+           .first->second;
   auto made = cloud::make_azure_provider(clock_, make_transport_, std::move(*options));
   if (!made) return fail(made.error());
   entry = {.made_of = made_of, .provider = std::move(*made)};

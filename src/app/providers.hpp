@@ -13,7 +13,7 @@
 namespace portcullis::app {
 
 /// One provider per CloudAccount, made anew when what it was made of changes. Calls that the old
-/// one still has in flight are let end.
+/// one still has in flight are let end. All of one subscription share its budgets.
 class Providers {
  public:
   /// Each request is told to `calls`. `who` stands in the User-Agent: which replica it was that
@@ -22,6 +22,9 @@ class Providers {
             CloudCalls& calls, const std::string& who);
 
   Result<cloud::AzureProvider*> of(const model::CloudAccount& account);
+
+  /// By subscription in lower case; what was counted since the start.
+  const std::map<std::string, cloud::Budgets>& budgets() const { return budgets_; }
 
   /// Ends all calls with `cancelled`.
   void close();
@@ -38,6 +41,7 @@ class Providers {
   const AzureFlags& flags_;
   std::string ca_pem_;
   cloud::TransportFactory make_transport_;
+  std::map<std::string, cloud::Budgets> budgets_;  // outlives whoever calls within them
   std::map<std::string, Entry> entries_;
   std::vector<std::unique_ptr<cloud::AzureProvider>> retired_;
 };

@@ -72,7 +72,7 @@ Task<Done> ReapVisit::prove() {
 }
 
 Task<bool> ReapVisit::read() {
-  auto group = co_await means_.provider.read_group(group_.id);
+  auto group = co_await means_.provider.read_group(group_.id, cloud::Work::closing);
   if (!group) {
     unread_ = group.error();
     co_return false;

@@ -25,11 +25,14 @@ std::string call_name(const net::Request& request) {
          excerpt(before == std::string_view::npos ? path : path.substr(before + 1), 200);
 }
 
-Task<Result<net::Response>> ArmClient::call(net::Request request, Duration deadline) {
+Task<Result<net::Response>> ArmClient::call(net::Request request, Duration deadline, Turn turn) {
   const BootTime end = clock_.boot_now() + deadline;
-  const auto slot = co_await take_slot(is_write(request), call_name(request), end);
+  // Before the queue: what cannot be sent for want of a token spends no budget.
+  auto token = co_await tokens_.token(deadline);
+  if (!token) co_return fail(token.error());
+  const auto slot = co_await take_slot(turn, is_write(request), call_name(request), end);
   if (!slot) co_return fail(slot.error());
-  auto answer = co_await call_with_token(std::move(request), end);
+  auto answer = co_await call_with(std::move(*token), std::move(request), end);
   slots_.give_back();
   co_return answer;
 }
@@ -51,43 +54,47 @@ Task<Result<Done>> ArmClient::wait_for(const Budget& budget, std::string call, B
   }
 }
 
-Task<Result<Done>> ArmClient::take_slot(bool is_write, std::string call, BootTime end) {
-  const Budget& budget = is_write ? writes_ : reads_;
+Task<Result<Done>> ArmClient::take_slot(Turn turn, bool is_write, std::string call, BootTime end) {
+  const Budget& budget = budgets_.of(is_write);
   while (true) {
     const auto open = co_await wait_for(budget, call, end);
     if (!open) co_return open;
-    const auto slot = co_await slots_.take(is_write, end - clock_.boot_now());
-    if (!slot || budget.not_before <= clock_.boot_now()) co_return slot;
+    const Duration patience = std::min(end - clock_.boot_now(), turn.patience);
+    auto slot = co_await slots_.take(turn.work, is_write, patience);
+    if (!slot) {
+      slot.error().message = call + ": " + slot.error().message;
+      co_return slot;
+    }
+    if (budget.not_before <= clock_.boot_now()) co_return slot;
     slots_.give_back();  // it became known while we stood in the queue
   }
 }
 
-Task<Result<net::Response>> ArmClient::get(std::string target, Duration deadline) {
+Task<Result<net::Response>> ArmClient::get(std::string target, Duration deadline, Turn turn) {
   net::Request request;
   request.target = std::move(target);
-  co_return co_await call(std::move(request), deadline);
+  co_return co_await call(std::move(request), deadline, turn);
 }
 
-Task<Result<json::Document>> ArmClient::read(std::string target, Duration deadline) {
+Task<Result<json::Document>> ArmClient::read(std::string target, Duration deadline, Turn turn) {
   const std::string name = call_name({.target = target});
-  const auto answer = co_await get(std::move(target), deadline);
+  const auto answer = co_await get(std::move(target), deadline, turn);
   if (!answer) co_return fail(answer.error());
   auto document = json::Document::parse(answer->body);
   if (!document) document.error().message = name + ": " + document.error().message;
   co_return document;
 }
 
-Task<Result<net::Response>> ArmClient::call_with_token(net::Request request, BootTime end) {
+Task<Result<net::Response>> ArmClient::call_with(Secret token, net::Request request, BootTime end) {
   const std::string name = call_name(request);
-  Budget& budget = is_write(request) ? writes_ : reads_;
-  auto token = co_await tokens_.token(end - clock_.boot_now());
-  if (!token) co_return fail(token.error());
-  auto answer = co_await exchange(request, *token, end);
+  Budget& budget = budgets_.of(is_write(request));
+  auto answer = co_await exchange(request, token, end);
   if (answer && answer->status == 401) {
-    auto renewed = co_await tokens_.renew(*token, end - clock_.boot_now());
+    auto renewed = co_await tokens_.renew(token, end - clock_.boot_now());
     if (renewed) {
-      token = std::move(renewed);
-      answer = co_await exchange(std::move(request), *token, end);
+      token = std::move(*renewed);
+      budget.tokens.take(clock_.boot_now());
+      answer = co_await exchange(std::move(request), token, end);
     } else if (renewed.error().kind != Error::Kind::unauthorized) {
       co_return fail(renewed.error());
     }
@@ -100,7 +107,7 @@ Task<Result<net::Response>> ArmClient::call_with_token(net::Request request, Boo
     co_return fail(Error::Kind::malformed, name + ": the answer is larger than 16 MiB");
   }
   if (answer->status < 200 || answer->status > 299) {
-    Error error = classify_answer(*answer, name, *token, clock_.now());
+    Error error = classify_answer(*answer, name, token, clock_.now());
     if (error.kind == Error::Kind::throttled && error.retry_after) {
       budget.not_before = std::max(budget.not_before, clock_.boot_now() + *error.retry_after);
       budget.code = error.code.empty() ? "429" : error.code;
@@ -134,7 +141,7 @@ Task<Result<Done>> ArmClient::read_pages(std::string target, PageReader read_pag
                                          Duration deadline) {
   std::set<std::string> seen = {target};
   while (true) {
-    const auto document = co_await read(target, deadline);
+    const auto document = co_await read(target, deadline, {.work = Work::inventory});
     if (!document) co_return fail(document.error());
     if (const auto done = read_page(document->root()); !done) co_return done;
 

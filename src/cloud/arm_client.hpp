@@ -15,42 +15,50 @@
 
 namespace portcullis::cloud {
 
-/// Calls of one Azure Resource Manager: with the account's token, at most four at a time, writes
-/// first. One thread; what it is given must outlive it.
+/// What a call is for, and how long it may stand in the queue for that.
+struct Turn {
+  Work work = Work::opening;
+  Duration patience = std::chrono::hours(24);
+};
+
+/// Calls of one Azure Resource Manager: with the account's token, at most four at a time, the most
+/// urgent first, within the subscription's budgets. One thread; what it is given must outlive it.
 class ArmClient {
  public:
   static constexpr std::size_t body_limit = 16u << 20;
   static constexpr std::size_t most_pages = 1000;
 
   ArmClient(net::Transport& transport, TokenProvider& tokens, Pauses& pauses, Clock& clock,
-            net::Origin origin)
+            Budgets& budgets, net::Origin origin)
       : transport_(transport),
         tokens_(tokens),
         clock_(clock),
         origin_(std::move(origin)),
         pauses_(pauses),
-        slots_(pauses, 4) {}
+        budgets_(budgets),
+        slots_(pauses, clock, budgets, 4) {}
 
   /// One call; success is a status of 2xx, anything else an Error (see `classify_answer`).
-  /// `deadline` bounds queue, token and exchange together, so that no write goes out later. A 401
+  /// `deadline` bounds token, queue and exchange together, so that no write goes out later. A 401
   /// gets the request sent once more, with a renewed token; nothing else is retried. The server's
   /// Date is told to the clock if TLS vouches for it.
   ///
   /// After `throttled` no call of that kind, reads or writes, is sent before the server's
   /// Retry-After: asking earlier is refused again and prolongs it. A call waits if that takes at
   /// most half of the time it has, else it fails at once, `throttled` with what is left to wait.
-  Task<Result<net::Response>> call(net::Request request, Duration deadline);
+  /// What our own count of the budget holds back: see `Slots::take`.
+  Task<Result<net::Response>> call(net::Request request, Duration deadline, Turn turn = {});
 
-  Task<Result<net::Response>> get(std::string target, Duration deadline);
+  Task<Result<net::Response>> get(std::string target, Duration deadline, Turn turn = {});
 
   /// What a GET answered, parsed; `malformed` if it is no JSON.
-  Task<Result<json::Document>> read(std::string target, Duration deadline);
+  Task<Result<json::Document>> read(std::string target, Duration deadline, Turn turn = {});
 
   /// What is done with each page of a list; an error ends the reading.
   using PageReader = std::function<Result<Done>(json::Element page)>;
 
   /// Reads all pages, by `nextLink`. A link seen before, or more than `most_pages`, is `malformed`.
-  /// `deadline` is for each page.
+  /// `deadline` is for each page. It is work for the inventory.
   Task<Result<Done>> read_pages(std::string target, PageReader read_page, Duration deadline);
 
   /// Why an operation failed whose status says so.
@@ -63,15 +71,9 @@ class ArmClient {
   Result<std::string> follow(std::string_view url) const;
 
  private:
-  /// What the server said of reads or of writes, which it counts apart.
-  struct Budget {
-    BootTime not_before{};
-    std::string code{};
-  };
-
   Task<Result<Done>> wait_for(const Budget& budget, std::string call, BootTime end);
-  Task<Result<Done>> take_slot(bool is_write, std::string call, BootTime end);
-  Task<Result<net::Response>> call_with_token(net::Request request, BootTime end);
+  Task<Result<Done>> take_slot(Turn turn, bool is_write, std::string call, BootTime end);
+  Task<Result<net::Response>> call_with(Secret token, net::Request request, BootTime end);
   Task<Result<net::Response>> exchange(net::Request request, Secret token, BootTime end);
 
   net::Transport& transport_;
@@ -79,9 +81,8 @@ class ArmClient {
   Clock& clock_;
   net::Origin origin_;
   Pauses& pauses_;
+  Budgets& budgets_;
   Slots slots_;
-  Budget reads_{};
-  Budget writes_{};
 };
 
 /// "PUT securityRules/web": how messages and logs name a request; never its query.

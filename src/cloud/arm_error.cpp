@@ -130,11 +130,8 @@ Error classify_answer(const net::Response& answer, const std::string& call, cons
   const auto verdict = by_code(fault.codes);
   error.kind = verdict ? verdict->kind : by_status(answer.status, is_arms_own);
   error.code = code_word(verdict ? verdict->code : is_arms_own ? fault.codes.front() : "", token);
-  if (error.kind == Kind::throttled || error.kind == Kind::unavailable) {
-    if (error.kind == Kind::throttled || answer.header("Retry-After")) {
-      error.retry_after = throttle_pause(answer, now);
-    }
-  }
+  if (error.kind == Kind::throttled) error.retry_after = throttle_pause(answer, now);
+  if (error.kind == Kind::unavailable) error.retry_after = told_pause(answer, now);
 
   error.message = call + ": " + std::to_string(answer.status);
   if (!error.code.empty()) error.message += " " + error.code;

@@ -22,7 +22,8 @@ Azure::Azure(Parts parts, AzureOptions options)
     : parts_(std::move(parts)),
       options_(std::move(options)),
       tokens_(*parts_.credential, *parts_.pauses, parts_.clock),
-      arm_(*parts_.arm_transport, tokens_, *parts_.pauses, parts_.clock, parts_.origin),
+      arm_(*parts_.arm_transport, tokens_, *parts_.pauses, parts_.clock,
+           options_.budgets == nullptr ? own_budgets_ : *options_.budgets, parts_.origin),
       may_read_public_addresses_(options_.public_addresses) {}
 
 void Azure::close() {
@@ -75,7 +76,7 @@ Task<Result<Done>> Azure::check() {
   const auto document = co_await arm_.read(
       "/subscriptions/" + net::encode_component(options_.subscription_id) +
           "?api-version=" + net::encode_component(options_.versions.subscriptions),
-      options_.limits.check_deadline);
+      options_.limits.check_deadline, {.work = Work::inventory});
   if (!document) co_return fail(document.error());
   const auto id = json::text(document->root(), "subscriptionId");
   if (!id || !same(*id, options_.subscription_id)) {
@@ -88,10 +89,18 @@ Task<Result<Done>> Azure::check() {
   co_return Done{};
 }
 
-Task<Result<model::SecurityGroup>> Azure::read_group(std::string id) {
+/// A group has one call at a time: what is no closing must not stand in the queue for long, since
+/// the group's next closing comes after it.
+Turn Azure::turn_of(Work work) const {
+  if (is_closing(work)) return {.work = work};
+  return {.work = work, .patience = options_.limits.queue_patience};
+}
+
+Task<Result<model::SecurityGroup>> Azure::read_group(std::string id, Work work) {
   const auto located = resource(id, group_type);
   if (!located) co_return fail(located.error());
-  const auto document = co_await arm_.read(target(*located), options_.limits.read_deadline);
+  const auto document =
+      co_await arm_.read(target(*located), options_.limits.read_deadline, turn_of(work));
   if (!document) co_return fail(document.error());
   auto group = cloud::read_group(document->root());
   if (group && !same(group->id, id)) {
@@ -100,7 +109,7 @@ Task<Result<model::SecurityGroup>> Azure::read_group(std::string id) {
   co_return group;
 }
 
-Task<Result<Done>> Azure::put_rule(std::string group, model::SecurityRule rule) {
+Task<Result<Done>> Azure::put_rule(std::string group, model::SecurityRule rule, Work work) {
   const auto located = resource(group, group_type);
   if (!located) co_return fail(located.error());
   auto body = rule_body(rule);
@@ -109,27 +118,28 @@ Task<Result<Done>> Azure::put_rule(std::string group, model::SecurityRule rule) 
   request.method = "PUT";
   request.target = target(*located, rule.name);
   request.body = std::move(*body);
-  co_return co_await write(std::move(request));
+  co_return co_await write(std::move(request), work);
 }
 
-Task<Result<Done>> Azure::remove_rule(std::string group, std::string name) {
+Task<Result<Done>> Azure::remove_rule(std::string group, std::string name, Work work) {
   const auto located = resource(group, group_type);
   if (!located) co_return fail(located.error());
   if (!is_rule_name(name)) co_return fail(Error::Kind::invalid, "a rule cannot have this name");
   net::Request request;
   request.method = "DELETE";
   request.target = target(*located, name);
-  auto removed = co_await write(std::move(request));
+  auto removed = co_await write(std::move(request), work);
   if (!removed && removed.error().kind == Error::Kind::not_found) {
-    co_return co_await judge_missing(std::move(group), std::move(name), removed.error());
+    co_return co_await judge_missing(std::move(group), std::move(name), work, removed.error());
   }
   co_return removed;
 }
 
 /// A 404 to a DELETE may mean the rule (gone, well) or the group; its codes do not tell them apart
 /// for sure, a reading of the group does.
-Task<Result<Done>> Azure::judge_missing(std::string group, std::string name, Error missing) {
-  const auto read = co_await read_group(std::move(group));
+Task<Result<Done>> Azure::judge_missing(std::string group, std::string name, Work work,
+                                        Error missing) {
+  const auto read = co_await read_group(std::move(group), work);
   if (!read) co_return fail(read.error());
   const bool is_there = std::ranges::any_of(
       read->rules, [&](const model::SecurityRule& rule) { return same(rule.name, name); });
@@ -139,13 +149,14 @@ Task<Result<Done>> Azure::judge_missing(std::string group, std::string name, Err
   co_return fail(missing);
 }
 
-Task<Result<Done>> Azure::write(net::Request request) {
-  auto answer = co_await arm_.call(request, options_.limits.write_deadline);
+Task<Result<Done>> Azure::write(net::Request request, Work work) {
+  auto answer = co_await arm_.call(request, options_.limits.write_deadline, turn_of(work));
   if (!answer) co_return fail(answer.error());
   WaitOptions wait;
   wait.operation_deadline = options_.limits.operation_deadline;
   wait.read_deadline = options_.limits.read_deadline;
   wait.longest_told_pause = options_.limits.longest_poll_pause;
+  wait.work = work;
   co_return co_await wait_for_operation(arm_, *parts_.pauses, parts_.clock, std::move(request),
                                         std::move(*answer), wait);
 }

@@ -33,12 +33,12 @@ class Azure final : public AzureProvider {
 
   Task<Result<Done>> check() override;
   Task<Result<model::VirtualMachine>> read_machine(std::string id) override;
-  Task<Result<model::SecurityGroup>> read_group(std::string id) override;
+  Task<Result<model::SecurityGroup>> read_group(std::string id, Work work) override;
   Task<Result<std::vector<ListedGroup>>> list_groups(
       std::vector<std::string> resource_groups) override;
   Task<Result<model::Inventory>> take_inventory() override;
-  Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule) override;
-  Task<Result<Done>> remove_rule(std::string group, std::string name) override;
+  Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule, Work work) override;
+  Task<Result<Done>> remove_rule(std::string group, std::string name, Work work) override;
   Task<Result<std::vector<ManagementLock>>> list_locks() override;
   Task<Result<std::vector<Permission>>> list_permissions(std::string resource_group) override;
   void close() override;
@@ -71,11 +71,13 @@ class Azure final : public AzureProvider {
   template <typename Item>
   Task<Result<Done>> list_all(std::string type, ItemReader<Item> read_item, std::vector<Item>& into,
                               std::size_t& skipped);
-  Task<Result<Done>> write(net::Request request);
-  Task<Result<Done>> judge_missing(std::string group, std::string name, Error missing);
+  Turn turn_of(Work work) const;
+  Task<Result<Done>> write(net::Request request, Work work);
+  Task<Result<Done>> judge_missing(std::string group, std::string name, Work work, Error missing);
 
   Parts parts_;
   AzureOptions options_;
+  Budgets own_budgets_;  ///< used if nobody shares his with us
   TokenProvider tokens_;
   ArmClient arm_;
   bool may_read_public_addresses_;

@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "cloud/azure_endpoints.hpp"
+#include "cloud/budget.hpp"
 #include "cloud/credential.hpp"
 #include "cloud/inspector.hpp"
 #include "cloud/provider.hpp"
@@ -34,6 +35,8 @@ struct AzureLimits {
       std::chrono::seconds(60);  ///< of `check`, which may have to wait for IMDS
   Duration operation_deadline = std::chrono::minutes(5);  ///< until a write's operation has ended
   Duration longest_poll_pause = std::chrono::minutes(2);  ///< however long Retry-After is
+  /// Of a group's calls that are no closing: how long for a free connection and a token.
+  Duration queue_patience = std::chrono::seconds(2);
 };
 
 struct AzureOptions {
@@ -46,9 +49,11 @@ struct AzureOptions {
   bool public_addresses = true;  ///< whether `read_machine` also asks for them
   AzureApiVersions versions{};
   AzureLimits limits{};
+  /// Shared by all that call this subscription, and outliving them; null: the provider's own.
+  Budgets* budgets = nullptr;
 };
 
-/// One subscription of Azure. At most four calls at a time, writes first.
+/// One subscription of Azure. At most four calls at a time, the most urgent first.
 class AzureProvider : public Provider, public Inspector {
  public:
   /// Ends calls and waits with `cancelled`, refuses later ones. Whoever awaits a call must have

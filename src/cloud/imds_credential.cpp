@@ -27,8 +27,10 @@ Task<Result<AccessToken>> ImdsCredential::exchange(Duration deadline) {
     const BootTime now = clock_.boot_now();
     auto token = co_await try_once(std::min(end - now, try_deadline));
     if (token || !worth_another_try(token.error())) co_return token;
-    if (tries == pauses.size() || clock_.boot_now() + pauses[tries] >= end) co_return token;
-    const auto rested = co_await pauses_.sleep(pauses[tries]);
+    if (tries == pauses.size()) co_return token;
+    const Duration pause = std::max(pauses[tries], token.error().retry_after.value_or(Duration(0)));
+    if (clock_.boot_now() + pause >= end) co_return token;
+    const auto rested = co_await pauses_.sleep(pause);
     if (!rested) co_return fail(rested.error());
   }
 }

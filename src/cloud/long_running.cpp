@@ -156,7 +156,8 @@ Task<Result<Done>> wait_for_operation(ArmClient& arm, Pauses& pauses, Clock& clo
     if (const auto rested = co_await pauses.sleep(pause); !rested) co_return rested;
 
     const auto answer = co_await arm.get(waiting.question.target,
-                                         std::min(end - clock.boot_now(), options.read_deadline));
+                                         std::min(end - clock.boot_now(), options.read_deadline),
+                                         {.work = options.work});
     if (!answer) {
       if (auto outcome = waiting.read_failure(answer.error())) co_return *outcome;
       pause = next_pause(answer.error().retry_after, ramp, options);

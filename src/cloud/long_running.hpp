@@ -15,6 +15,7 @@ struct WaitOptions {
   Duration longest_pause = std::chrono::seconds(5);       ///< of those
   /// However long Retry-After is: so much below `operation_deadline` that the end is still seen.
   Duration longest_told_pause = std::chrono::minutes(2);
+  Work work = Work::opening;  ///< what the operation is for, and so the questions
 };
 
 /// Waits for the end of what a PUT or DELETE began, in all the forms ARM has for it: done at once;

@@ -5,6 +5,7 @@
 
 #include "base/asio.hpp"
 #include "base/result.hpp"
+#include "cloud/work.hpp"
 #include "model/inventory.hpp"
 #include "model/resource_id.hpp"
 #include "model/security_rule.hpp"
@@ -25,7 +26,8 @@ struct ListedGroup {
 
 /// One account (subscription) of a cloud. Ids are ARM ids. Errors are classed as
 /// facts of the API demand: `busy` for the per-group lock, `throttled` with `retry_after` for
-/// budgets, `locked` for ScopeLocked and policy, `not_found` for a missing resource.
+/// budgets, `locked` for ScopeLocked and policy, `not_found` for a missing resource. Calls that
+/// concern one group say what they are for: where calls are limited, that decides who goes first.
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -40,7 +42,8 @@ class Provider {
   virtual Task<Result<model::VirtualMachine>> read_machine(std::string id) = 0;
 
   /// The group with all its rules, read directly.
-  virtual Task<Result<model::SecurityGroup>> read_group(std::string id) = 0;
+  virtual Task<Result<model::SecurityGroup>> read_group(std::string id,
+                                                        Work work = Work::drift) = 0;
 
   /// Every group of these resource groups, all pages; no names: of the whole subscription. A list
   /// may be shorter than the truth (what RBAC hides is missing, and so is a resource group that
@@ -57,11 +60,13 @@ class Provider {
   /// Creates the rule or overwrites the one of the same name, and waits for the operation's end.
   /// Success means that the cloud says it is done, not that packets obey: read the group back. Safe
   /// to repeat. `conflict` when the priority is taken or the operation was superseded.
-  virtual Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule) = 0;
+  virtual Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule,
+                                      Work work = Work::opening) = 0;
 
   /// Removes the rule and waits for the operation's end. One that is already gone is a success; a
   /// group that is gone is `not_found`.
-  virtual Task<Result<Done>> remove_rule(std::string group, std::string name) = 0;
+  virtual Task<Result<Done>> remove_rule(std::string group, std::string name,
+                                         Work work = Work::closing) = 0;
 };
 
 }  // namespace portcullis::cloud

@@ -29,10 +29,14 @@ std::optional<Duration> retry_after(const net::Response& answer, TimePoint now) 
   return std::min<Duration>(told, hours(24));
 }
 
+std::optional<Duration> told_pause(const net::Response& answer, TimePoint now) {
+  const auto told = retry_after(answer, now);
+  if (!told) return std::nullopt;
+  return std::clamp<Duration>(*told, seconds(1), minutes(5));
+}
+
 Duration throttle_pause(const net::Response& answer, TimePoint now) {
-  if (!answer.header("Retry-After")) return seconds(5);
-  return std::clamp<Duration>(retry_after(answer, now).value_or(seconds(1)), seconds(1),
-                              minutes(5));
+  return told_pause(answer, now).value_or(seconds(5));
 }
 
 }  // namespace portcullis::cloud

@@ -1,35 +1,90 @@
 #include "cloud/slots.hpp"
 
-namespace portcullis::cloud {
+#include <algorithm>
+#include <utility>
 
-Task<Result<Done>> Slots::take(bool is_write, Duration deadline) {
-  if (free_ > 0) {
-    --free_;
-    co_return Done{};
+namespace portcullis::cloud {
+namespace {
+
+constexpr int kept_for_closings = 1;
+
+const char* name_of(bool is_write) { return is_write ? "writes" : "reads"; }
+
+/// What a call that its own budget holds back is told.
+Error out_of_tokens(Work work, bool is_write, Duration wait) {
+  Error error{.kind = Error::Kind::throttled,
+              .message = std::string("not sent, the subscription's budget of ") +
+                         name_of(is_write) + " is used up" +
+                         (is_closing(work) ? "" : " but for closings")};
+  // Others must not hear of a time to come back: their group may have to close before it.
+  if (is_closing(work)) error.retry_after = wait;
+  return error;
+}
+
+}  // namespace
+
+Task<Result<Done>> Slots::take(Work work, bool is_write, Duration deadline) {
+  const BootTime end = clock_.boot_now() + deadline;
+  if (const Duration refill = budgets_.of(is_write).tokens.wait(work, clock_.boot_now());
+      refill > std::max(deadline, Duration(0)) / 2) {
+    budgets_.of(is_write).note_shortage(name_of(is_write), work, refill, clock_.boot_now());
+    co_return fail(out_of_tokens(work, is_write, refill));
   }
-  Queue& queue = is_write ? writes_ : reads_;
+  const Place place{work, !is_write, next_number_++};
   Waiter waiter;
-  const auto self = queue.insert(queue.end(), &waiter);
-  const auto slept = co_await pauses_.sleep(deadline, waiter.wake);
-  if (waiter.granted && !slept) give_back();
-  if (!waiter.granted) queue.erase(self);
-  if (!slept) co_return slept;
-  if (!waiter.granted) {
-    co_return fail(Error::Kind::timeout, "no free connection to the cloud in time");
+  queue_.emplace(place, &waiter);
+  hand_out();
+  bool was_short = false;
+  while (!waiter.granted) {
+    const BootTime now = clock_.boot_now();
+    Budget& budget = budgets_.of(is_write);
+    const Duration refill = budget.tokens.wait(work, now);
+    if (refill > Duration(0) && !std::exchange(was_short, true)) {
+      budget.note_shortage(name_of(is_write), work, refill, now);
+    }
+    if (now >= end) {
+      queue_.erase(place);
+      if (refill > Duration(0)) co_return fail(out_of_tokens(work, is_write, refill));
+      co_return fail(Error::Kind::timeout, "no free connection to the cloud in time");
+    }
+    const Duration rest = refill > Duration(0) ? std::min(refill, end - now) : end - now;
+    const auto slept = co_await pauses_.sleep(rest, waiter.wake);
+    if (!slept) {
+      if (waiter.granted) {
+        give_back();
+      } else {
+        queue_.erase(place);
+      }
+      co_return slept;
+    }
+    if (!waiter.granted) hand_out();
   }
   co_return Done{};
 }
 
 void Slots::give_back() {
-  Queue& queue = writes_.empty() ? reads_ : writes_;
-  if (queue.empty()) {
-    ++free_;
-    return;
+  ++free_;
+  hand_out();
+}
+
+bool Slots::may_go(const Place& place, BootTime now) {
+  if (free_ <= (is_closing(place.work) ? 0 : kept_for_closings)) return false;
+  return budgets_.of(!place.is_read).tokens.wait(place.work, now) <= Duration(0);
+}
+
+void Slots::hand_out() {
+  const BootTime now = clock_.boot_now();
+  for (auto next = queue_.begin(); next != queue_.end() && free_ > 0;) {
+    if (!may_go(next->first, now)) {
+      ++next;
+      continue;
+    }
+    --free_;
+    budgets_.of(!next->first.is_read).tokens.take(now);
+    next->second->granted = true;
+    next->second->wake.notify();
+    next = queue_.erase(next);
   }
-  Waiter* next = queue.front();
-  queue.pop_front();
-  next->granted = true;
-  next->wake.notify();
 }
 
 }  // namespace portcullis::cloud

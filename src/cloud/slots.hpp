@@ -1,35 +1,53 @@
 #pragma once
 
-#include <list>
+#include <map>
 
+#include "cloud/budget.hpp"
 #include "cloud/pauses.hpp"
 
 namespace portcullis::cloud {
 
-/// A bounded number of calls at a time; writes go before reads, else first come, first served.
+/// A bounded number of calls at a time, each within its budget: by urgency of their work, then
+/// writes before reads, then in the order of coming. Who cannot go for want of a token is passed by
+/// whoever can. The last free slot is for closings only, so calls that hang hold up none.
+///
 /// One thread. Whoever has taken a slot gives it back, always: no destructor does it, since frames
 /// also die when the world around them is already gone.
 class Slots {
  public:
-  Slots(Pauses& pauses, int count) : pauses_(pauses), free_(count) {}
+  Slots(Pauses& pauses, Clock& clock, Budgets& budgets, int count)
+      : pauses_(pauses), clock_(clock), budgets_(budgets), free_(count) {}
   Slots(const Slots&) = delete;
   Slots& operator=(const Slots&) = delete;
 
-  /// `timeout` when none came free in time, `cancelled` at stop.
-  Task<Result<Done>> take(bool is_write, Duration deadline);
+  /// `throttled` when no token came in time, `timeout` when no slot did, `cancelled` at stop. The
+  /// token is spent with success. Where a token would take more than half of the time anyway it
+  /// fails at once. Only a closing is told when to come again: a group whose opening was told to
+  /// wait would put off its closings, too.
+  Task<Result<Done>> take(Work work, bool is_write, Duration deadline);
   void give_back();
 
  private:
+  struct Place {
+    Work work;
+    bool is_read;
+    std::uint64_t number;
+    auto operator<=>(const Place&) const = default;
+  };
   struct Waiter {
     Wake wake{};
     bool granted = false;
   };
-  using Queue = std::list<Waiter*>;
+
+  void hand_out();
+  bool may_go(const Place& place, BootTime now);
 
   Pauses& pauses_;
+  Clock& clock_;
+  Budgets& budgets_;
   int free_;
-  Queue writes_;
-  Queue reads_;
+  std::uint64_t next_number_ = 0;
+  std::map<Place, Waiter*> queue_;
 };
 
 }  // namespace portcullis::cloud

@@ -70,7 +70,7 @@ Error refusal(const net::Response& answer, const std::string& service, const Sec
 
   if (answer.status == 429) {
     error.kind = Error::Kind::throttled;
-    error.retry_after = throttle_pause(answer, now);
+    error.retry_after = told_pause(answer, now);
   } else if (answer.status >= 400 && answer.status < 500 && answer.status != 408 &&
              answer.status != 404 && answer.status != 410) {
     error.kind = Error::Kind::unauthorized;
@@ -78,6 +78,7 @@ Error refusal(const net::Response& answer, const std::string& service, const Sec
     error.kind = Error::Kind::malformed;
   } else {
     error.kind = Error::Kind::unavailable;
+    error.retry_after = told_pause(answer, now);
   }
   return error;
 }

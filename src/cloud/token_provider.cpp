@@ -11,6 +11,8 @@ using std::chrono::seconds;
 constexpr Duration renewal_patience = seconds(5);   // while an old token still serves
 constexpr Duration renewal_interval = seconds(30);  // between such tries
 constexpr Duration forced_interval = seconds(10);
+constexpr Duration longest_told = minutes(5);  // a closing waits no longer, whoever says so
+constexpr Duration longest_untold = seconds(30);
 
 Duration time_to_renewal(Duration life) {
   return std::min(life * 4 / 5, std::max(life - minutes(5), life / 2));
@@ -31,10 +33,15 @@ Task<Result<Secret>> TokenProvider::token(Duration deadline) {
       if (!waited) co_return fail(waited.error());
       continue;
     }
+    if (!old_one_serves && now < not_before_) {
+      const auto rested = co_await rest(end);
+      if (!rested) co_return fail(rested.error());
+      continue;
+    }
     const auto got =
         co_await exchange(old_one_serves ? std::min(end - now, renewal_patience) : end - now);
     if (!got && !usable()) co_return fail(got.error());
-    if (!got) next_try_ = clock_.boot_now() + renewal_interval;
+    if (!got) next_try_ = std::max(clock_.boot_now() + renewal_interval, not_before_);
   }
 }
 
@@ -63,6 +70,25 @@ Task<Result<Done>> TokenProvider::wait_for_exchange(Duration deadline) {
   co_return Done{};
 }
 
+Task<Result<Done>> TokenProvider::rest(BootTime end) {
+  const BootTime now = clock_.boot_now();
+  const Duration left = not_before_ - now;
+  if (left > (end - now) / 2) {
+    Error again = *failure_;
+    again.retry_after = left;
+    co_return fail(std::move(again));
+  }
+  co_return co_await pauses_.sleep(left);
+}
+
+/// Who had too little time, or was stopped, has not heard the service's answer.
+void TokenProvider::note_failure(const Error& error) {
+  if (error.kind == Error::Kind::timeout || error.kind == Error::Kind::cancelled) return;
+  const Duration untold = std::min<Duration>(longest_untold, seconds(1) * (1 << failures_));
+  failures_ = std::min(failures_ + 1, 5);
+  not_before_ = clock_.boot_now() + std::min(error.retry_after.value_or(untold), longest_told);
+}
+
 Task<Result<Done>> TokenProvider::exchange(Duration deadline) {
   exchanging_ = true;
   const BootTime asked = clock_.boot_now();
@@ -76,6 +102,10 @@ Task<Result<Done>> TokenProvider::exchange(Duration deadline) {
     renewal_due_ = asked + time_to_renewal(token->lifetime);
     ends_ = asked + token->lifetime;
     next_try_ = {};
+    not_before_ = {};
+    failures_ = 0;
+  } else {
+    note_failure(token.error());
   }
   const std::list<Wake*> waiting = waiting_;  // a woken one leaves the list
   for (Wake* one : waiting) one->notify();

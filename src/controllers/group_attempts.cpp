@@ -98,7 +98,11 @@ std::optional<TimePoint> next_try(const GroupView& view, TimePoint now) {
   std::optional<TimePoint> next;
   plan::Setbacks held;
   for (const Change& change : view.plan.changes) {
-    TimePoint when = now + first_wait;
+    // A closing that has not been tried came up during the pass.
+    TimePoint when = change.change_class == ChangeClass::close ? now : now + first_wait;
+    if (view.openings_wait_for && change.change_class >= ChangeClass::open) {
+      when = std::max(when, *view.openings_wait_for);
+    }
     if (is_held(view, change, now)) {
       when = find_attempt(view, change)->not_before;
       held.add(change);

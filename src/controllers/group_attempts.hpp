@@ -25,7 +25,7 @@ void settle_attempts(GroupView& view, TimePoint now);
 /// Whether the change has to wait for its next try.
 bool is_held(const GroupView& view, const plan::Change& change, TimePoint now);
 
-/// When something of the plan can be tried; nothing if there is nothing.
+/// When something of the plan can be tried, after a pass; nothing if there is nothing.
 std::optional<TimePoint> next_try(const GroupView& view, TimePoint now);
 
 /// A refused write for this owner's locks and exceptions; null: none. Cleanups do not count.

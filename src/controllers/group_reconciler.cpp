@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "api/decode.hpp"
 #include "base/log.hpp"
 #include "controllers/drifts.hpp"
+#include "controllers/grant_check.hpp"
 #include "controllers/group_attempts.hpp"
+#include "controllers/group_order.hpp"
 #include "controllers/group_wants.hpp"
 #include "controllers/orphans.hpp"
-#include "controllers/resources.hpp"
 #include "controllers/rule_closing.hpp"
 #include "controllers/settling.hpp"
 #include "controllers/standing.hpp"
@@ -20,6 +20,8 @@
 
 namespace portcullis::controllers {
 namespace {
+
+using Urgency = runtime::Workqueue::Urgency;
 
 // How long a reading of a group is believed: an edit by somebody else is seen by then.
 constexpr Duration read_again = std::chrono::seconds(60);
@@ -48,6 +50,11 @@ void log_write(const std::string& group, const plan::Change& change, const Resul
 
 bool is_opening(const plan::Change& change) {
   return change.change_class == plan::ChangeClass::open;
+}
+
+/// Of the pass at the plan's next change.
+Urgency urgency_at(const GroupView& view) {
+  return view.plan.next_change == view.plan.next_close ? Urgency::closing : Urgency::normal;
 }
 
 }  // namespace
@@ -107,17 +114,17 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
     // What is due meanwhile is not put off by the waits that failures bring, but by order of the
     // cloud.
     if (view.plan.next_change && !outcome.error().retry_after) {
-      world_.group_queue.add_at(key, *view.plan.next_change, runtime::Workqueue::Urgency::closing);
+      world_.group_queue.add_at(key, *view.plan.next_change, urgency_at(view));
     }
     co_return fail(outcome.error());
   }
   if (view.gone) co_return runtime::Next{.at = world_.clock.now() + read_again};
 
   TimePoint next = world_.clock.now() + read_again;
-  runtime::Workqueue::Urgency urgency = runtime::Workqueue::Urgency::normal;
+  Urgency urgency = Urgency::normal;
   if (view.plan.next_change && *view.plan.next_change <= next) {
     next = *view.plan.next_change;
-    urgency = runtime::Workqueue::Urgency::closing;  // mostly it is an end
+    urgency = urgency_at(view);
   }
   // What came up while the last changes were written has been planned by the read-back only.
   if (const auto again = next_try(view, world_.clock.now())) next = std::min(next, *again);
@@ -127,9 +134,12 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
 
 Task<Result<Done>> GroupReconciler::read(cloud::Provider* provider, std::string key) {
   const std::string id = world_.groups[key].id;
-  world_.groups[key].dirty = false;               // what changes from here on marks it again
   const TimePoint asked_at = world_.clock.now();  // what changed while it was read counts as later
-  auto read = co_await provider->read_group(id);
+  note_closing(world_.groups[key], asked_at);
+  const cloud::Work work = work_of_reading(world_.groups[key], asked_at);
+  world_.groups[key].dirty = false;  // what changes from here on marks it again
+  world_.groups[key].closing_marked = false;
+  auto read = co_await provider->read_group(id, work);
   GroupView& view = world_.groups[key];
   if (!read && read.error().kind == Error::Kind::not_found) {
     if (!view.missing_since) view.missing_since = world_.clock.now();
@@ -171,6 +181,7 @@ void GroupReconciler::replan(const std::string& key) {
     });
   }
   settle_attempts(view, world_.clock.now());
+  note_closing(view, world_.clock.now());
   tell_orphans(world_, view, *account);
   remember_touched(key);
 }
@@ -207,16 +218,16 @@ Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::st
   std::optional<Error> failure;  // the worst that concerns more than one rule, or a conflict
   Reach reach = Reach::change;
   plan::Setbacks setbacks;
-  bool wrote = false;
+  Written written;
+  world_.groups[key].openings_wait_for.reset();
   for (const plan::Change& change : changes) {
     const bool closing = change.change_class == plan::ChangeClass::close;
     if (reach == Reach::pass || (reach == Reach::openings && !closing)) break;
-    // What came up meanwhile (a revoke, a freeze) is planned anew, closings first.
-    if (wrote && !closing && world_.groups[key].dirty) break;
-    // A closing that became due meanwhile goes before any opening.
-    if (is_opening(change) && world_.groups[key].plan.next_change &&
-        *world_.groups[key].plan.next_change <= world_.clock.now()) {
-      world_.mark_group(id, runtime::Workqueue::Urgency::closing);
+    // What came up meanwhile (a revoke, a freeze), or is about to end, is planned anew and goes
+    // first.
+    if (gives_way(world_.groups[key], change, written, world_.clock.now())) {
+      const auto due = world_.groups[key].openings_wait_for;
+      if (due && *due <= world_.clock.now()) world_.mark_group(id, Urgency::closing);
       break;
     }
     if (is_held(world_.groups[key], change, world_.clock.now()) || setbacks.hold_up(change)) {
@@ -231,8 +242,13 @@ Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::st
       continue;
     }
     forget_standing(world_.groups[key], change.rule.name);
-    const auto done = co_await apply(provider, id, change);
-    wrote = true;
+    const cloud::Work work = work_of(world_.groups[key], change, world_.clock.now());
+    const BootTime begin = world_.clock.boot_now();
+    const auto done = co_await apply(provider, id, change, work);
+    note_write_time(world_.groups[key], world_.clock.boot_now() - begin);
+    written.any = true;
+    written.closing = written.closing || closing;
+    written.others = written.others || change.change_class >= plan::ChangeClass::open;
     log_write(id, change, done);
     ++world_.rules_written[{change.kind, change.change_class, done.has_value()}];
     if (!done) setbacks.add(change);
@@ -256,10 +272,10 @@ Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::st
 }
 
 Task<Result<Closing>> GroupReconciler::apply(cloud::Provider* provider, std::string group,
-                                             plan::Change change) {
+                                             plan::Change change, cloud::Work work) {
   if (change.kind == plan::Change::Kind::put) {
     if (is_opening(change)) {
-      const auto stand = co_await grants_still_stand(change.grants);
+      const auto stand = co_await grants_still_stand(world_, client_, change.grants);
       if (!stand) co_return fail(stand.error());
       if (!*stand) {
         co_return fail(Error::Kind::conflict, "a grant ended before its rule was written");
@@ -274,7 +290,7 @@ Task<Result<Closing>> GroupReconciler::apply(cloud::Provider* provider, std::str
       co_return fail(Error::Kind::conflict, *what_may_claim(world_));
     }
     world_.stood.insert(change.grants.begin(), change.grants.end());
-    const auto written = co_await provider->put_rule(group, change.rule);
+    const auto written = co_await provider->put_rule(group, change.rule, work);
     if (!written) co_return fail(written.error());
     co_return Closing{};
   }
@@ -284,7 +300,7 @@ Task<Result<Closing>> GroupReconciler::apply(cloud::Provider* provider, std::str
   const bool unlocks = change.change_class == plan::ChangeClass::unlock;
   co_return co_await close_rule(
       provider, std::move(group), std::move(change.rule),
-      [this, over] { return over || may_write_(); }, unlocks);
+      [this, over] { return over || may_write_(); }, unlocks, work);
 }
 
 /// Whether it removes a rule whose own mark says that it is over. No replica wants that back, so it
@@ -294,36 +310,6 @@ bool GroupReconciler::is_past_its_end(const plan::Change& change) const {
   const auto mark = plan::read_mark(change.rule, world_.instance);
   const auto* own = std::get_if<plan::OwnMark>(&mark);
   return own != nullptr && own->kind == plan::RuleKind::open && own->expired(world_.clock.now());
-}
-
-/// The caches may lag; right before packets are let in, the API server itself is asked.
-Task<Result<bool>> GroupReconciler::grants_still_stand(std::vector<std::string> grants) {
-  for (const std::string& uid : grants) {
-    const auto known = std::ranges::find_if(world_.stores.verdicts.all(), [&](const auto& entry) {
-      return entry.second->meta.uid == uid;
-    });
-    if (known == world_.stores.verdicts.all().end()) co_return false;
-    const kube::ObjectName name{known->second->meta.ns, known->second->meta.name};
-    const auto fresh = co_await client_.get(verdicts, name);
-    if (!fresh && fresh.error().kind == Error::Kind::not_found) co_return false;
-    if (!fresh) co_return fail(fresh.error());
-    const auto verdict = api::parse_verdict(fresh->dump());
-    if (!verdict) co_return fail(verdict.error());
-    if (verdict->meta.uid != uid || !world_.is_live(*verdict)) co_return false;
-    if (what_may_claim(world_) || older_claim(world_, *verdict) != nullptr) co_return false;
-    // Whether it is worth opening was judged by the plan: one that stands in the rule already may
-    // be in its last seconds.
-    if (plan::ends_at(*verdict) <= world_.clock.now()) co_return false;
-    const auto asked = co_await client_.get(requests, {verdict->meta.ns, verdict->request_name});
-    if (!asked && asked.error().kind == Error::Kind::not_found) co_return false;
-    if (!asked) co_return fail(asked.error());
-    const auto request = api::parse_request(asked->dump());
-    if (!request) co_return fail(request.error());
-    if (request->meta.uid != verdict->request_uid || request->meta.deleting || request->revoke) {
-      co_return false;
-    }
-  }
-  co_return true;
 }
 
 }  // namespace portcullis::controllers

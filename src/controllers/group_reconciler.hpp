@@ -28,9 +28,9 @@ class GroupReconciler final : public runtime::Reconciler {
   Task<Result<Done>> read(cloud::Provider* provider, std::string key);
   Task<Result<Done>> carry_out(cloud::Provider* provider, std::string key,
                                std::vector<plan::Change> changes);
-  Task<Result<Closing>> apply(cloud::Provider* provider, std::string group, plan::Change change);
+  Task<Result<Closing>> apply(cloud::Provider* provider, std::string group, plan::Change change,
+                              cloud::Work work);
   bool is_past_its_end(const plan::Change& change) const;
-  Task<Result<bool>> grants_still_stand(std::vector<std::string> grants);
   void replan(const std::string& key);
   void plan_wants(GroupView& view, const model::CloudAccount& account, const std::string& key);
   void remember_touched(const std::string& key);

@@ -7,8 +7,8 @@ namespace portcullis::controllers {
 
 Task<Result<Closing>> close_rule(cloud::Provider* provider, std::string group,
                                  model::SecurityRule rule, std::function<bool()> may_go_on,
-                                 bool denies) {
-  auto removed = co_await provider->remove_rule(group, rule.name);
+                                 bool denies, cloud::Work work) {
+  auto removed = co_await provider->remove_rule(group, rule.name, work);
   if (removed) co_return Closing{};
   const bool over = plan::is_inert(rule) && rule.settled();
   const bool harmless = !denies && rule.access != model::Access::allow && rule.settled();
@@ -18,7 +18,8 @@ Task<Result<Closing>> close_rule(cloud::Provider* provider, std::string group,
   if (!may_go_on()) co_return fail(Error::Kind::cancelled, "the lease is not ours");
   log::warning("delete refused, making the rule inert",
                {{"group", group}, {"rule", rule.name}, {"error", removed.error().message}});
-  auto written = co_await provider->put_rule(std::move(group), plan::make_inert(std::move(rule)));
+  auto written =
+      co_await provider->put_rule(std::move(group), plan::make_inert(std::move(rule)), work);
   if (!written) co_return fail(written.error());
   co_return Closing{.left_inert = std::move(removed.error())};
 }

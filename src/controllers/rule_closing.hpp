@@ -23,6 +23,6 @@ struct Closing {
 /// second; `cancelled` if it says no.
 Task<Result<Closing>> close_rule(cloud::Provider* provider, std::string group,
                                  model::SecurityRule rule, std::function<bool()> may_go_on,
-                                 bool denies = false);
+                                 bool denies = false, cloud::Work work = cloud::Work::closing);
 
 }  // namespace portcullis::controllers

@@ -75,13 +75,19 @@ struct GroupView {
   plan::Standing standing{};        ///< of our rules, as last read; see `drifts.hpp`
   std::string orphans{};            ///< rules that nobody owns or understands, as last told
   std::vector<TimePoint> drifts{};  ///< when others changed rules of ours, lately
-  bool dirty = false;               ///< what is wanted of it may have changed since the reading
-  bool listed_with_ours = false;    ///< a list showed rules named like ours in it
-  bool gone = false;                ///< 404, seen twice
-  bool passed = false;              ///< a whole pass has been made since the start
-  TimePoint confirmed_at{};         ///< a list that was begun then showed it as it was last read
-  std::string listed_etag{};        ///< in the last list
-  int contradicted = 0;             ///< readings in a row that this etag of the list contradicts
+  /// Since when something has to close, as far as is known; see `group_order.hpp` for these.
+  std::optional<TimePoint> closing_since{};
+  bool closing_marked = false;  ///< somebody said so since the reading was asked for
+  std::optional<TimePoint> openings_wait_since{};  ///< for closings of this group; unset: none do
+  std::optional<TimePoint> openings_wait_for{};    ///< the closing that they wait for
+  Duration write_takes{3'000};                     ///< a write that begins now, by those of late
+  bool dirty = false;             ///< what is wanted of it may have changed since the reading
+  bool listed_with_ours = false;  ///< a list showed rules named like ours in it
+  bool gone = false;              ///< 404, seen twice
+  bool passed = false;            ///< a whole pass has been made since the start
+  TimePoint confirmed_at{};       ///< a list that was begun then showed it as it was last read
+  std::string listed_etag{};      ///< in the last list
+  int contradicted = 0;           ///< readings in a row that this etag of the list contradicts
 };
 
 /// An end before its time, as this process saw it or brought it about.

@@ -86,21 +86,21 @@ void drop_shutters(const GroupDesired& desired, std::vector<Proposal>& proposals
   }
 }
 
-std::optional<TimePoint> next_change(const GroupDesired& desired, const OwnRules& own,
-                                     TimePoint now) {
-  std::optional<TimePoint> next;
-  const auto consider = [&](TimePoint time) {
+void tell_next(const GroupDesired& desired, const OwnRules& own, TimePoint now, RulePlan& plan) {
+  const auto consider = [&](std::optional<TimePoint>& next, TimePoint time) {
     if (time > now) next = next ? std::min(*next, time) : time;
   };
+  std::optional<TimePoint> start;
   for (const OpenWant& want : desired.opens) {
     if (want.ended || end_of(want) <= now) continue;
-    consider(want.starts_at);
-    consider(end_of(want));
+    consider(start, want.starts_at);
+    consider(plan.next_close, end_of(want));
   }
   for (const auto& [name, existing] : own) {
-    if (existing.mark && existing.mark->until) consider(*existing.mark->until);
+    if (existing.mark && existing.mark->until) consider(plan.next_close, *existing.mark->until);
   }
-  return next;
+  plan.next_change = plan.next_close;
+  if (start) consider(plan.next_change, *start);
 }
 
 std::vector<WantedRule> standing(const std::vector<Proposal>& proposals,
@@ -182,7 +182,7 @@ RulePlan plan_rules(const GroupDesired& desired, const model::SecurityGroup& act
   report_foreign(desired, actual, plan.problems);
   const auto after = write_changes(proposals.list, actual, desired, plan);
   plan.wanted = standing(proposals.list, after);
-  plan.next_change = next_change(desired, own, now);
+  tell_next(desired, own, now, plan);
   std::ranges::sort(plan.problems, {}, [](const Problem& problem) {
     return std::tuple{problem.kind, std::string_view(problem.rule), problem.priority};
   });

@@ -75,6 +75,8 @@ struct RulePlan {
   std::vector<WantedRule> wanted{};
   /// When the answer changes although no input does: the next start or end.
   std::optional<TimePoint> next_change{};
+  /// The next end, of a live grant or of a rule by its own mark: then something is to be closed.
+  std::optional<TimePoint> next_close{};
 
   bool in_sync() const { return changes.empty(); }
   /// Nothing left to close: every rule of ours that lets somebody in is wanted.

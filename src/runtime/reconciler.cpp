@@ -14,8 +14,8 @@ Controller::Controller(ControllerOptions options, Reconciler& reconciler, Workqu
       clock_(clock),
       random_(static_cast<std::minstd_rand::result_type>(jitter_seed | 1)) {}
 
-Task<void> Controller::work() {
-  while (const auto key = co_await queue_.take()) {
+Task<void> Controller::work(Workqueue::Urgency least) {
+  while (const auto key = co_await queue_.take(least)) {
     const auto next = co_await guarded_pass(*key);
     count(next);
     if (!next) {
@@ -28,7 +28,7 @@ Task<void> Controller::work() {
                   {"kind", to_string(next.error().kind)},
                   {"error", next.error().message},
                   {"retry_in", format_duration(wait)}});
-      queue_.add_at(*key, clock_.now() + wait);
+      queue_.add_at(*key, clock_.now() + wait, queue_.taken_as(*key));
     } else {
       failures_.erase(*key);
       if (next->at) {

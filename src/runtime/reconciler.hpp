@@ -29,6 +29,7 @@ class Reconciler {
 struct ControllerOptions {
   std::string name;  ///< in logs and metrics
   int workers = 1;
+  int closing_workers = 0;  ///< besides: they take nothing but closings
   Duration first_retry = std::chrono::milliseconds(500);
   Duration last_retry = std::chrono::seconds(30);  ///< the cap of doubling
 };
@@ -40,16 +41,18 @@ struct Passes {
   std::uint64_t failed = 0;
 };
 
-/// Works off a queue with one reconciler. A failed pass is tried again: after `retry_after` if the
-/// error has one, else after a doubling wait with jitter. A pass that asks for the past runs again
-/// after a second: it must not spin. An exception in a pass is a failed pass.
+/// Works off a queue with one reconciler. A failed pass is tried again, as urgently as it was:
+/// after `retry_after` if the error has one, else after a doubling wait with jitter. A pass that
+/// asks for the past runs again after a second: it must not spin. An exception in a pass is a
+/// failed pass.
 class Controller {
  public:
   Controller(ControllerOptions options, Reconciler& reconciler, Workqueue& queue, Clock& clock,
              std::uint64_t jitter_seed);
 
-  /// One worker; run `options.workers` of them. Returns after the queue was stopped.
-  Task<void> work();
+  /// One worker, for keys that are at least so urgent; run as many as the options say. Returns
+  /// after the queue was stopped.
+  Task<void> work(Workqueue::Urgency least = Workqueue::Urgency::background);
 
   /// The queue's timers; run once.
   Task<void> run_timers() { return queue_.run_timers(); }

@@ -25,7 +25,8 @@ class Waiting {
 void Workqueue::add(std::string key, Urgency urgency) {
   if (stopped_) return;
   if (const auto busy = in_work_.find(key); busy != in_work_.end()) {
-    busy->second = std::min(busy->second.value_or(urgency), urgency);
+    auto& again = busy->second.again;
+    again = std::min(again.value_or(urgency), urgency);
     return;
   }
   if (const auto placed = place_of_.find(key); placed != place_of_.end()) {
@@ -55,8 +56,8 @@ void Workqueue::add_at(std::string key, TimePoint when, Urgency urgency) {
   if (later_.begin()->first == when) timer_wake_.notify();
 }
 
-Task<std::optional<std::string>> Workqueue::take() {
-  while (!stopped_ && ready_.empty()) {
+Task<std::optional<std::string>> Workqueue::take(Urgency least) {
+  while (!stopped_ && (ready_.empty() || ready_.begin()->first.urgency > least)) {
     Wake wake;
     const Waiting waiting(takers_, wake);
     co_await clock_.sleep_for(std::chrono::hours(1), &wake);
@@ -64,18 +65,23 @@ Task<std::optional<std::string>> Workqueue::take() {
   if (stopped_) co_return std::nullopt;
   const auto first = ready_.begin();
   std::string key = first->second;
+  in_work_.emplace(key, InWork{.taken_as = first->first.urgency});
   place_of_.erase(key);
   ready_.erase(first);
-  in_work_.emplace(key, std::nullopt);
   co_return key;
 }
 
 void Workqueue::done(const std::string& key) {
   const auto place = in_work_.find(key);
   if (place == in_work_.end()) return;
-  const auto again = place->second;
+  const auto again = place->second.again;
   in_work_.erase(place);
   if (again) add(key, *again);
+}
+
+Workqueue::Urgency Workqueue::taken_as(const std::string& key) const {
+  const auto place = in_work_.find(key);
+  return place == in_work_.end() ? Urgency::background : place->second.taken_as;
 }
 
 void Workqueue::stop() {

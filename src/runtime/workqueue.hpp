@@ -23,9 +23,13 @@ class Workqueue {
   void add(std::string key, Urgency urgency = Urgency::normal);
   void add_at(std::string key, TimePoint when, Urgency urgency = Urgency::normal);
 
-  /// The next key, when there is one; nothing after `stop`. Each key taken must be given to `done`.
-  Task<std::optional<std::string>> take();
+  /// The next key that is at least so urgent, when there is one; nothing after `stop`. Each key
+  /// taken must be given to `done`.
+  Task<std::optional<std::string>> take(Urgency least = Urgency::background);
   void done(const std::string& key);
+
+  /// How urgent a key was when it was taken, until it is done.
+  Urgency taken_as(const std::string& key) const;
 
   /// Takers get nothing from now on; keys in work may finish.
   void stop();
@@ -48,7 +52,11 @@ class Workqueue {
   Clock& clock_;
   std::map<Place, std::string> ready_;
   std::map<std::string, Place> place_of_;
-  std::map<std::string, std::optional<Urgency>> in_work_;  ///< value: added again meanwhile
+  struct InWork {
+    Urgency taken_as;
+    std::optional<Urgency> again{};  ///< added meanwhile
+  };
+  std::map<std::string, InWork> in_work_;
   std::set<std::pair<TimePoint, std::string>> later_;
   std::map<std::string, std::pair<TimePoint, Urgency>> time_of_;
   std::uint64_t next_number_ = 0;

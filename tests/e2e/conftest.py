@@ -23,9 +23,11 @@ _LOG_START = pytest.StashKey[tuple[World, int]]()
 def world() -> Iterator[World]:
     """With real connections where this machine lets us, else with the judge's word.
 
-    The operator has a fixed identity, so that one who was killed takes the lease again at once.
+    The operator has a fixed identity, so that one who was killed takes the lease again at once. The whole run writes
+    more in five minutes than Azure takes of one subscription.
     """
-    with World(SEED, controller_manager=True, operator_flags=("--identity=e2e", "--inventory-period=3s")) as world:
+    flags = ("--identity=e2e", "--inventory-period=3s", "--azure-budget=1000")
+    with World(SEED, controller_manager=True, operator_flags=flags) as world:
         world.cluster.apply(HERE / "account.yaml")
         yield world
 

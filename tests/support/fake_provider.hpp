@@ -26,6 +26,7 @@ class FakeProvider final : public cloud::Provider {
   std::string listed_etag;         ///< what lists of groups show, if not the truth
   std::vector<std::string> calls;  ///< reads and writes
   std::vector<std::string> writes;
+  std::vector<std::pair<std::string, cloud::Work>> works;  ///< of the calls about one group
   std::map<std::string, Error> fail_once;
   std::map<std::string, Error> fail_always;
   std::function<void(const std::string& call)> on_call;  ///< before it is tried
@@ -42,7 +43,8 @@ class FakeProvider final : public cloud::Provider {
     co_return found->second;
   }
 
-  Task<Result<model::SecurityGroup>> read_group(std::string id) override {
+  Task<Result<model::SecurityGroup>> read_group(std::string id, cloud::Work work) override {
+    works.push_back({"read_group", work});
     if (const auto bad = done("read_group"); !bad) co_return fail(bad.error());
     const auto found = groups.find(model::resource_key(id));
     if (found == groups.end()) co_return fail(Error::Kind::not_found, "no group " + id);
@@ -88,8 +90,10 @@ class FakeProvider final : public cloud::Provider {
     co_return all;
   }
 
-  Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule) override {
+  Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule,
+                              cloud::Work work) override {
     writes.push_back("put " + rule.name);
+    works.push_back({writes.back(), work});
     if (const auto bad = done(writes.back()); !bad) co_return fail(bad.error());
     auto& rules = groups.at(model::resource_key(group)).rules;
     for (const auto& other : rules) {
@@ -104,8 +108,9 @@ class FakeProvider final : public cloud::Provider {
     co_return Done{};
   }
 
-  Task<Result<Done>> remove_rule(std::string group, std::string name) override {
+  Task<Result<Done>> remove_rule(std::string group, std::string name, cloud::Work work) override {
     writes.push_back("remove " + name);
+    works.push_back({writes.back(), work});
     if (const auto bad = done(writes.back()); !bad) co_return fail(bad.error());
     std::erase_if(groups.at(model::resource_key(group)).rules,
                   [&](const auto& rule) { return rule.name == name; });

@@ -105,6 +105,20 @@ TEST_CASE_METHOD(Scene, "servers' clocks and the age of watches are in seconds",
   CHECK_FALSE(mentions(R"(kind="AccessRequest")"));  // it has brought nothing yet
 }
 
+TEST_CASE_METHOD(Scene, "calls that a used up budget held back are counted by their work",
+                 "[app]") {
+  CHECK_FALSE(mentions("held_back"));
+  std::map<std::string, cloud::Budgets> budgets;
+  const std::string name = "portcullis_cloud_calls_held_back_total";
+  sources.budgets = &budgets;
+  CHECK(says(name + R"({budget="reads",work="overdue_closing"} 0)"));
+  for (const char* subscription : {"one", "two"}) {
+    budgets[subscription].writes.note_shortage("writes", cloud::Work::opening, 1s, BootTime(1h));
+  }
+  CHECK(says(name + R"({budget="writes",work="opening"} 2)"));
+  CHECK(says(name + R"({budget="reads",work="opening"} 0)"));
+}
+
 /// Fails as told by the key.
 class Sometimes final : public runtime::Reconciler {
  public:

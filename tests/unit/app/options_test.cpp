@@ -60,6 +60,9 @@ TEST_CASE("endpoints are whole addresses, or are refused without being repeated"
       {"--azure-imds-endpoint", "http://169.254.169.254", true},
       {"--azure-imds-endpoint", "http://", false},
       {"--azure-imds-endpoint", "ftp://169.254.169.254", false},
+      {"--azure-budget", "50", true},
+      {"--azure-budget", "0", false},
+      {"--azure-budget", "half", false},
   }));
   const auto parsed = parse({flag + "=" + value});
   CAPTURE(flag, value, parsed.told);

@@ -70,14 +70,14 @@ TEST_CASE("whoever stands in the queue hears of the throttle, too") {
   std::vector<Outcome<Result<net::Response>>> outcomes(7);
   for (auto& outcome : outcomes) start(f.io, f.arm_client.get("/x", 60s), outcome);
   f.clock.run_for(f.io, 2s);
-  CHECK(f.server.sent.size() == 4);
+  CHECK(f.server.sent.size() == 3);
   for (auto& outcome : outcomes) {
     REQUIRE(outcome.value);
     CHECK(outcome.value->error().kind == Kind::throttled);
   }
 }
 
-TEST_CASE("a lock, a conflict or a token that is throttled holds nobody else up") {
+TEST_CASE("a lock or a conflict holds nobody else up") {
   Fixture f;
   SECTION("a lock") {
     f.server.answer(429, error_body("RetryableErrorDueToAnotherOperation"),
@@ -85,12 +85,7 @@ TEST_CASE("a lock, a conflict or a token that is throttled holds nobody else up"
   }
   SECTION("a conflict") { f.server.answer(409, error_body("Conflict"), {{"Retry-After", "60"}}); }
   SECTION("a server that is not well") { f.server.answer(503, "", {{"Retry-After", "60"}}); }
-  SECTION("the login server's throttle") {
-    f.credential.failure =
-        Error{.kind = Kind::throttled, .message = "AADSTS90100", .retry_after = 60s};
-  }
   CHECK_FALSE(f.put("/rules/a", "{}"));
-  f.credential.failure.reset();
   f.server.answer(200, "{}");
   CHECK(f.put("/rules/b", "{}"));
 }

@@ -35,11 +35,12 @@ struct ArmClientWorld {
   ArmTokens credential{clock};
   cloud::Pauses pauses{clock};
   cloud::TokenProvider tokens{credential, pauses, clock};
+  cloud::Budgets budgets;
   cloud::ArmClient arm_client;
   asio::io_context io;
 
   explicit ArmClientWorld(const std::string& origin = arm)
-      : arm_client(server, tokens, pauses, clock, net::parse_url(origin)->origin) {}
+      : arm_client(server, tokens, pauses, clock, budgets, net::parse_url(origin)->origin) {}
 
   Result<net::Response> get(const std::string& target = "/subscriptions/s?api-version=1",
                             Duration deadline = 10s) {

@@ -140,9 +140,31 @@ TEST_CASE("the login server's state decides the kind of error") {
   const auto token = f.exchange(CredentialKind::workload_identity);
   REQUIRE_FALSE(token);
   CHECK(token.error().kind == row.kind);
-  CHECK(token.error().retry_after ==
-        (row.status == 429 ? std::optional<Duration>(7s) : std::nullopt));
+  const bool may_pass = row.status == 429 || row.status >= 500;
+  CHECK(token.error().retry_after == (may_pass ? std::optional<Duration>(7s) : std::nullopt));
   CHECK_THAT(token.error().message, !Catch::Contains(canary_assertion));
+}
+
+TEST_CASE("a login server that is not well may say when to come back, and no nonsense") {
+  Fixture f;
+  const auto told = [&f](int status, net::Headers headers) {
+    f.server.answer(status, "", std::move(headers));
+    return f.exchange(CredentialKind::client_secret).error().retry_after;
+  };
+  CHECK(told(503, {{"Retry-After", "86400"}}) == 5min);
+  CHECK(told(429, {{"Retry-After", "86400"}}) == 5min);
+  CHECK_FALSE(told(429, {{"Retry-After", "soon"}}));
+  CHECK_FALSE(told(503, {{"Retry-After", "soon"}}));
+  CHECK_FALSE(told(503, {}));
+}
+
+TEST_CASE("the metadata service is not asked before the time that it told") {
+  Fixture f;
+  f.server.answer(429, "", {{"Retry-After", "20"}});
+  f.server.answer(200, R"({"access_token":"t","expires_in":"3600"})");
+  const BootTime begin = f.clock.boot_now();
+  CHECK(f.exchange(CredentialKind::managed_identity));
+  CHECK(f.clock.boot_now() - begin == 20s);
 }
 
 TEST_CASE("a token's life is a number or a text, and absurd ones are bent") {

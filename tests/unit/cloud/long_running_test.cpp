@@ -32,7 +32,8 @@ struct Fixture {
   Tokens credential;
   cloud::Pauses pauses{clock};
   cloud::TokenProvider tokens{credential, pauses, clock};
-  cloud::ArmClient client{server, tokens, pauses, clock, net::parse_url(arm)->origin};
+  cloud::Budgets budgets;
+  cloud::ArmClient client{server, tokens, pauses, clock, budgets, net::parse_url(arm)->origin};
   cloud::WaitOptions options{};
   asio::io_context io;
 

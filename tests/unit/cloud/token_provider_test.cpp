@@ -176,6 +176,84 @@ TEST_CASE("a token refused just after a renewal is not renewed again and again")
   CHECK(f.renew("t2") == "t3");
 }
 
+TEST_CASE("a login server that throttles is not asked before the time that it told") {
+  Fixture f;
+  const auto kind = GENERATE(Error::Kind::throttled, Error::Kind::unavailable);
+  f.credential.failure = Error{.kind = kind, .message = "AADSTS90100", .retry_after = 60s};
+  const auto ask = [&f] { return run(f.io, f.clock, f.tokens.token(10s)); };
+  CHECK_FALSE(ask());
+  for (int i = 0; i < 50; ++i) {
+    const auto refused = ask();
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == kind);
+    CHECK(refused.error().message == "AADSTS90100");
+    CHECK(refused.error().retry_after == 60s - i * 1s);
+    f.clock.advance(1s);
+  }
+  CHECK(f.credential.exchanges == 1);
+  f.credential.failure.reset();
+  f.clock.advance(6s);
+  const BootTime begin = f.clock.boot_now();
+  CHECK(f.token() == "t1");  // with four seconds left it is worth waiting
+  CHECK(f.clock.boot_now() - begin == 4s);
+}
+
+TEST_CASE("no login server locks a closing out for more than five minutes") {
+  Fixture f;
+  f.credential.failure =
+      Error{.kind = Error::Kind::throttled, .message = "later", .retry_after = 24h};
+  CHECK(f.token() == "error throttled");
+  f.clock.advance(5min - 6s);
+  CHECK(f.token() == "error throttled");
+  CHECK(f.credential.exchanges == 1);
+  f.credential.failure.reset();
+  f.clock.advance(6s);
+  CHECK(f.token() == "t1");
+}
+
+TEST_CASE("a login server that fails without a word is asked less and less") {
+  Fixture f;
+  f.credential.failure = Error{.kind = Error::Kind::unavailable, .message = "503"};
+  std::vector<BootTime> asked;
+  for (int i = 0; i < 600; ++i) {
+    run(f.io, f.clock, f.tokens.token(1ms));
+    if (f.credential.exchanges > static_cast<int>(asked.size())) {
+      asked.push_back(f.clock.boot_now());
+    }
+    f.clock.advance(1s);
+  }
+  REQUIRE(asked.size() > 6);
+  CHECK(asked.size() < 27);
+  CHECK(asked[1] - asked[0] <= 2s);
+  for (std::size_t i = 1; i < asked.size(); ++i) CHECK(asked[i] - asked[i - 1] <= 31s);
+  CHECK(asked.back() - asked[asked.size() - 2] >= 30s);
+  // Whoever answers again is asked as before.
+  f.credential.failure.reset();
+  f.clock.advance(30s);
+  REQUIRE(f.token() == "t1");
+  f.credential.failure = Error{.kind = Error::Kind::unavailable, .message = "503"};
+  CHECK(f.renew("t1") == "error unavailable");
+  f.credential.failure.reset();
+  const BootTime begin = f.clock.boot_now();
+  CHECK(f.token() == "t2");
+  CHECK(f.clock.boot_now() - begin == 1s);
+}
+
+TEST_CASE("a renewal waits as long as the login server told, while the old token serves") {
+  Fixture f;
+  REQUIRE(f.token() == "t1");
+  f.clock.advance(48min);
+  f.credential.failure =
+      Error{.kind = Error::Kind::throttled, .message = "later", .retry_after = 4min};
+  CHECK(f.token() == "t1");
+  f.clock.advance(4min - 1s);
+  CHECK(f.token() == "t1");
+  CHECK(f.credential.exchanges == 2);
+  f.credential.failure.reset();
+  f.clock.advance(1s);
+  CHECK(f.token() == "t2");
+}
+
 TEST_CASE("stopping wakes whoever waits for a token") {
   Fixture f;
   f.credential.slow = 8s;

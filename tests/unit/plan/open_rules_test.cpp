@@ -30,6 +30,7 @@ TEST_CASE("A grant is open from its start to its end, both to the second") {
   const auto none = group_of({});
   CHECK(plan_rules(desired, none, at("12:09:59.999")).in_sync());
   CHECK(plan_rules(desired, none, noon).next_change == at("12:10:00"));
+  CHECK(plan_rules(desired, none, noon).next_close == at("12:45:30"));
   CHECK_FALSE(plan_rules(desired, none, at("12:10:00")).in_sync());
   CHECK(plan_rules(desired, none, at("12:45:30")).in_sync());
   CHECK_FALSE(plan_rules(desired, none, at("12:45:30")).next_change);

@@ -52,6 +52,40 @@ TEST_CASE_METHOD(Fixture, "closings go first, and a key takes its highest urgenc
   CHECK(taken == std::vector<std::string>{"close", "slow", "open"});
 }
 
+/// Never comes to an end of its own.
+struct Stuck final : Reconciler {
+  explicit Stuck(Clock& with) : clock(with) {}
+  Task<Result<Next>> reconcile(std::string key) override {
+    begun.push_back(std::move(key));
+    co_await clock.sleep_for(std::chrono::hours(1));
+    co_return Next{};
+  }
+  Clock& clock;
+  std::vector<std::string> begun;
+};
+
+TEST_CASE_METHOD(Fixture, "a storm of openings leaves workers for closings", "[runtime]") {
+  Stuck stuck(clock);
+  Controller controller({.name = "group", .workers = 8, .closing_workers = 2}, stuck, queue, clock,
+                        1);
+  for (int i = 0; i < 8; ++i) asio::co_spawn(io, controller.work(), asio::detached);
+  for (int i = 0; i < 2; ++i) {
+    asio::co_spawn(io, controller.work(Urgency::closing), asio::detached);
+  }
+  for (int i = 0; i < 500; ++i) queue.add("open " + std::to_string(i));
+  test::settle(io);
+  CHECK(stuck.begun.size() == 8);
+  queue.add("close");
+  queue.add("close", Urgency::closing);
+  test::settle(io);
+  REQUIRE(stuck.begun.size() == 9);
+  CHECK(stuck.begun.back() == "close");
+  queue.add("open 499", Urgency::closing);
+  queue.add("another", Urgency::closing);
+  test::settle(io);
+  CHECK(stuck.begun.size() == 10);
+}
+
 TEST_CASE_METHOD(Fixture, "a key added while it is worked on comes again, not twice at once",
                  "[runtime]") {
   queue.add("a");
@@ -123,6 +157,17 @@ TEST_CASE("who cannot wait is not woken", "[runtime]") {
   queue.add("a");
 }
 
+TEST_CASE_METHOD(Fixture, "what was taken tells how urgent it was", "[runtime]") {
+  queue.add("a", Urgency::closing);
+  std::optional<std::string> taken_key;
+  asio::co_spawn(io, queue.take(), [&](std::exception_ptr, auto key) { taken_key = key; });
+  test::settle(io);
+  REQUIRE(taken_key == "a");
+  CHECK(queue.taken_as("a") == Urgency::closing);
+  queue.done("a");
+  CHECK(queue.taken_as("a") == Urgency::background);
+}
+
 TEST_CASE_METHOD(Fixture, "after stop nobody gets anything", "[runtime]") {
   take(1);
   queue.stop();
@@ -175,6 +220,16 @@ TEST_CASE_METHOD(ControllerFixture, "a failed pass is tried again with growing w
   CHECK(reconciler.passes == 2);
   clock.run_for(io, 10s);
   CHECK(reconciler.passes == 4);
+}
+
+TEST_CASE_METHOD(ControllerFixture, "a failed pass is tried again as urgently as it was",
+                 "[runtime]") {
+  reconciler.failures = 1;
+  asio::co_spawn(io, controller.run_timers(), asio::detached);
+  asio::co_spawn(io, controller.work(Urgency::closing), asio::detached);
+  queue.add("a", Urgency::closing);
+  clock.run_for(io, 2s);
+  CHECK(reconciler.passes == 2);
 }
 
 TEST_CASE_METHOD(ControllerFixture, "a server's wait is kept, but never more than a minute",

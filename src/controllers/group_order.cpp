@@ -1,0 +1,87 @@
+#include "controllers/group_order.hpp"
+
+#include <algorithm>
+
+#include "plan/request_status.hpp"
+#include "plan/rule_codec.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+using cloud::Work;
+using plan::ChangeClass;
+using std::chrono::seconds;
+
+constexpr Duration shortest_write = std::chrono::milliseconds(500);
+constexpr Duration longest_write = seconds(15);
+constexpr Duration patience_behind_closings = seconds(10);
+constexpr Duration patience = seconds(30);
+
+Work closing_work(TimePoint due, TimePoint now) {
+  return now - due >= plan::overdue_grace ? Work::overdue_closing : Work::closing;
+}
+
+/// Openings, and what is less urgent.
+bool comes_last(const plan::Change& change) { return change.change_class >= ChangeClass::open; }
+
+}  // namespace
+
+void note_closing(GroupView& view, TimePoint now) {
+  const auto& next = view.plan.next_close;
+  if (next && *next <= now) {
+    if (!view.closing_since) view.closing_since = *next;
+  } else if (!view.plan.nothing_to_close()) {
+    if (!view.closing_since) view.closing_since = now;
+  } else if (view.group && !view.closing_marked) {
+    view.closing_since.reset();
+  }
+  if (std::ranges::none_of(view.plan.changes, comes_last)) view.openings_wait_since.reset();
+}
+
+Work work_of(const GroupView& view, const plan::Change& change, TimePoint now) {
+  switch (change.change_class) {
+    case ChangeClass::close:
+      return closing_work(view.closing_since.value_or(now), now);
+    case ChangeClass::keep:
+    case ChangeClass::lock:
+      return Work::lock;
+    case ChangeClass::open:
+    case ChangeClass::unlock:
+      return Work::opening;
+    case ChangeClass::cleanup:
+      break;
+  }
+  return Work::drift;
+}
+
+Work work_of_reading(const GroupView& view, TimePoint now) {
+  if (view.closing_since) return closing_work(*view.closing_since, now);
+  if (!view.group) return Work::lock;  // whether all is locked there is not known
+  Work work = view.dirty ? Work::opening : Work::drift;
+  for (const plan::Change& change : view.plan.changes) {
+    work = std::min(work, work_of(view, change, now));
+  }
+  return work;
+}
+
+bool gives_way(GroupView& view, const plan::Change& change, const Written& written, TimePoint now) {
+  if (change.change_class == ChangeClass::close) return false;
+  const bool has_news = written.any && view.dirty;
+  if (!comes_last(change)) return has_news;
+  const auto& next = view.plan.next_close;
+  const bool is_near = next && *next - now < view.write_takes;
+  if (!has_news && !is_near) return false;
+  if (!view.openings_wait_since) view.openings_wait_since = now;
+  const Duration waited = now - *view.openings_wait_since;
+  const bool may_go = waited >= patience || (waited >= patience_behind_closings && written.closing);
+  if (may_go && !written.others) return false;
+  if (is_near) view.openings_wait_for = *next;
+  return true;
+}
+
+void note_write_time(GroupView& view, Duration took) {
+  view.write_takes =
+      std::clamp(std::max(took, (view.write_takes + took) / 2), shortest_write, longest_write);
+}
+
+}  // namespace portcullis::controllers

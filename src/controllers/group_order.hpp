@@ -1,0 +1,39 @@
+#pragma once
+
+#include "cloud/work.hpp"
+#include "controllers/world.hpp"
+
+namespace portcullis::controllers {
+
+/// Who goes first: between groups by what their calls are for, within one by leaving it free for
+/// the closing that comes next.
+
+/// Notes whether something of the group has to close, and since when. Before it is read, and when
+/// it has been planned anew.
+void note_closing(GroupView& view, TimePoint now);
+
+/// What a write of the plan is for.
+cloud::Work work_of(const GroupView& view, const plan::Change& change, TimePoint now);
+
+/// What reading the group is for, its last plan and whoever woke it considered.
+cloud::Work work_of_reading(const GroupView& view, TimePoint now);
+
+/// What was written of a plan so far, in one pass.
+struct Written {
+  bool any = false;
+  bool closing = false;
+  bool others = false;  ///< openings, and what comes after them
+};
+
+/// Whether the rest of a pass, from this change on, has to wait for a new plan:
+/// - what is no closing, when something came up while others were written;
+/// - an opening, and whatever is less urgent, when the next closing is due before it would have
+///   ended, as long as writes of this group took lately. Where closings come so close that it would
+///   wait for ever, one such write a pass goes behind a closing after ten seconds, and after half a
+///   minute without.
+bool gives_way(GroupView& view, const plan::Change& change, const Written& written, TimePoint now);
+
+/// A write took so long, its operation included.
+void note_write_time(GroupView& view, Duration took);
+
+}  // namespace portcullis::controllers

@@ -1,0 +1,283 @@
+#include <catch2/catch.hpp>
+#include <list>
+
+#include "arm_client_world.hpp"
+#include "azure_world.hpp"
+#include "cloud/long_running.hpp"
+
+using namespace portcullis;
+using namespace portcullis::test;
+using namespace std::chrono_literals;
+using cloud::Work;
+using Kind = Error::Kind;
+
+namespace {
+
+using Answer = Outcome<Result<net::Response>>;
+using Answers = std::list<Answer>;
+
+/// Calls of all kinds, begun and not waited for.
+struct Order : ArmClientWorld {
+  Answers answers;
+  std::list<Outcome<Result<Done>>> outcomes;
+
+  Order() {
+    server.serve = [](const net::Request&) { return response(200, "{}"); };
+  }
+
+  Answer& begin(const std::string& method, const std::string& target, Work work,
+                Duration deadline = 60s) {
+    answers.emplace_back();
+    start(
+        io,
+        arm_client.call(net::Request{.method = method, .target = target}, deadline, {.work = work}),
+        answers.back());
+    settle(io);
+    return answers.back();
+  }
+  std::vector<std::string> sent(std::size_t from) const {
+    std::vector<std::string> out;
+    for (std::size_t i = from; i < server.sent.size(); ++i) {
+      out.push_back(server.sent[i].request.target);
+    }
+    return out;
+  }
+  /// Calls of before: as many as leave a non-closing nothing, in the bucket or in the window.
+  void spend_bucket() {
+    for (int i = 0; i < 120; ++i) budgets.writes.tokens.take(clock.boot_now());
+    for (int i = 0; i < 150; ++i) budgets.reads.tokens.take(clock.boot_now());
+  }
+  void spend_window() {
+    for (int i = 0; i < 600; ++i) {
+      budgets.writes.tokens.take(clock.boot_now());
+      clock.advance(200ms);
+    }
+  }
+  std::uint64_t held_back(bool writes, Work work) {
+    return budgets.of(writes).held_back.at(static_cast<std::size_t>(work));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the most urgent work goes first, its reads before the writes of others") {
+  Order f;
+  f.server.latency = 1s;
+  for (int i = 0; i < 4; ++i) f.begin("DELETE", "/busy", Work::closing);
+  REQUIRE(f.server.sent.size() == 4);
+  f.begin("GET", "/inventory", Work::inventory);
+  f.begin("PUT", "/cleanup", Work::drift);
+  f.begin("GET", "/opening/read", Work::opening);
+  f.begin("PUT", "/opening", Work::opening);
+  f.begin("PUT", "/lock", Work::lock);
+  f.begin("GET", "/closing/read", Work::closing);
+  f.begin("DELETE", "/closing", Work::closing);
+  f.begin("GET", "/overdue/read", Work::overdue_closing);
+  f.clock.run_for(f.io, 20s);
+  CHECK(f.sent(4) == std::vector<std::string>{"/overdue/read", "/closing", "/closing/read", "/lock",
+                                              "/opening", "/opening/read", "/cleanup",
+                                              "/inventory"});
+}
+
+TEST_CASE("the last free connection is for closings") {
+  Order f;
+  f.server.latency = 10s;
+  for (int i = 0; i < 500; ++i) f.begin("PUT", "/opening", Work::opening);
+  CHECK(f.server.sent.size() == 3);
+  f.begin("GET", "/closing", Work::closing);
+  CHECK(f.sent(3) == std::vector<std::string>{"/closing"});
+}
+
+TEST_CASE("with the bucket empty but for its share a closing still goes, and nothing else") {
+  Order f;
+  f.spend_bucket();
+  const Work work = GENERATE(Work::lock, Work::opening, Work::drift, Work::inventory);
+  for (int i = 0; i < 3; ++i) {
+    f.begin("PUT", "/write", work);
+    f.begin("GET", "/read", work);
+  }
+  CHECK(f.server.sent.empty());
+  CHECK(f.held_back(true, work) == 3);
+  CHECK(f.held_back(false, work) == 3);
+  for (int i = 0; i < 80; ++i) f.begin("DELETE", "/closing", Work::closing);
+  for (int i = 0; i < 100; ++i) f.begin("GET", "/proof", Work::closing);
+  CHECK(f.server.sent.size() == 180);
+  CHECK(f.held_back(true, Work::closing) == 0);
+  Answer& waits = f.begin("DELETE", "/one more", Work::closing);
+  CHECK_FALSE(waits.value);
+  CHECK(f.held_back(true, Work::closing) == 1);
+  f.clock.run_for(f.io, 100ms);
+  CHECK(f.server.sent.back().request.target == "/one more");
+  // What closings used up is theirs again before anybody else goes.
+  f.clock.run_for(f.io, 7s);
+  CHECK(std::ranges::none_of(f.server.sent,
+                             [](const auto& sent) { return sent.request.target == "/write"; }));
+  f.clock.run_for(f.io, 2s);
+  CHECK(f.server.sent.back().request.target == "/write");
+}
+
+TEST_CASE("with the window full but for its share a closing still goes, and others fail at once") {
+  Order f;
+  f.spend_window();
+  Answer& opening = f.begin("PUT", "/rules/a", Work::opening, 8s);
+  REQUIRE(opening.value);
+  CHECK(opening.value->error().kind == Kind::throttled);
+  CHECK(opening.value->error().message ==
+        "PUT rules/a: not sent, the subscription's budget of writes is used up but for closings");
+  // Told to wait, its group would wait with its closings, too.
+  CHECK_FALSE(opening.value->error().retry_after);
+  Answer& closing = f.begin("DELETE", "/rules/b", Work::closing, 8s);
+  REQUIRE(closing.value);
+  CHECK(*closing.value);
+  CHECK(f.sent(0) == std::vector<std::string>{"/rules/b"});
+  // Reads have no such window.
+  CHECK(*f.begin("GET", "/x", Work::inventory).value);
+}
+
+TEST_CASE("a closing that finds nothing left is told when to come again") {
+  Order f;
+  f.spend_window();
+  for (int i = 0; i < 400; ++i) {
+    f.budgets.writes.tokens.take(f.clock.boot_now());
+    f.clock.advance(100ms);
+  }
+  Answer& closing = f.begin("DELETE", "/rules/b", Work::overdue_closing, 8s);
+  REQUIRE(closing.value);
+  CHECK(closing.value->error().kind == Kind::throttled);
+  CHECK(closing.value->error().retry_after == 140s);
+}
+
+TEST_CASE("who waits for a write's token holds up no read, and no closing") {
+  Order f;
+  for (int i = 0; i < 120; ++i) f.budgets.writes.tokens.take(f.clock.boot_now());
+  for (int i = 0; i < 500; ++i) f.begin("PUT", "/opening", Work::opening);
+  f.begin("GET", "/inventory", Work::inventory);
+  f.begin("DELETE", "/closing", Work::closing);
+  CHECK(f.sent(0) == std::vector<std::string>{"/inventory", "/closing"});
+}
+
+TEST_CASE("what fails for want of a token spends nothing of the budget") {
+  Order f;
+  f.credential.failure = Error{.kind = Kind::unauthorized, .message = "AADSTS7000215"};
+  for (int i = 0; i < 300; ++i) f.begin("PUT", "/opening", Work::opening, 1ms);
+  CHECK(f.budgets.writes.tokens.wait(Work::opening, f.clock.boot_now()) <= Duration(0));
+  CHECK(f.credential.exchanges == 1);
+}
+
+namespace {
+
+/// Answers, but not about what has "bad" in its name: there nothing ever comes.
+class PartlyDeaf final : public net::Transport {
+ public:
+  PartlyDeaf(Clock& clock, std::vector<std::string>& sent) : clock_(clock), sent_(sent) {}
+
+  Task<Result<net::Response>> send(net::Request request, Duration deadline) override {
+    sent_.push_back(request.method + " " + request.target);
+    if (request.target.find("bad") != std::string::npos) {
+      co_await clock_.sleep_for(deadline);
+      co_return fail(Kind::timeout, "the deadline passed");
+    }
+    co_return response(request.method == "DELETE" ? 204 : 200,
+                       R"({"properties":{"provisioningState":"Succeeded"}})");
+  }
+  Task<Result<std::unique_ptr<net::BodyStream>>> stream(net::Request, Duration) override {
+    co_return fail(Kind::unsupported, "no streams");
+  }
+  void close() override {}
+
+ private:
+  Clock& clock_;
+  std::vector<std::string>& sent_;
+};
+
+/// The provider as a whole, its ARM partly deaf.
+struct Groups : AzureFixture {
+  std::vector<std::string> sent;
+  cloud::Budgets budgets;
+  std::list<Outcome<Result<Done>>> outcomes;
+
+  Groups() { provider = connect(); }
+
+  std::unique_ptr<cloud::AzureProvider> connect() {
+    auto with = options();
+    with.budgets = &budgets;
+    const auto factory = [this](net::Origin origin, net::TlsOptions,
+                                net::TransportOptions) -> Result<std::unique_ptr<net::Transport>> {
+      if (net::to_string(origin) == arm) return std::make_unique<PartlyDeaf>(clock, sent);
+      return std::make_unique<Forward>(login_server);
+    };
+    return cloud::make_azure_provider(
+               clock, factory, with, [](std::string) -> Result<std::string> { return "assertion"; })
+        .value();
+  }
+  Outcome<Result<Done>>& put(const std::string& group, Work work = Work::opening) {
+    start(io, provider->put_rule(group_id(group), rule(), work), outcomes.emplace_back());
+    settle(io);
+    return outcomes.back();
+  }
+  Outcome<Result<Done>>& remove(const std::string& group, Work work = Work::closing) {
+    start(io, provider->remove_rule(group_id(group), "portcullis-1-open-2", work),
+          outcomes.emplace_back());
+    settle(io);
+    return outcomes.back();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("groups that do not answer keep no other from closing, and not from opening for long") {
+  Groups f;
+  for (int i = 0; i < 20; ++i) f.put("bad-" + std::to_string(i));
+  CHECK(f.sent.size() == 3);
+  CHECK(f.remove("good").value.value());
+  CHECK(f.sent.size() == 4);
+  // Who merely waits for a connection gives up: behind it its own group's closing would wait.
+  f.clock.run_for(f.io, 2s);
+  const auto ended = [](const auto& outcome) { return outcome.value.has_value(); };
+  CHECK(std::ranges::count_if(f.outcomes, ended) == 18);
+  f.clock.run_for(f.io, 6s);
+  CHECK(f.put("good").value.value());
+}
+
+TEST_CASE("a storm of openings on many groups does not delay a closing") {
+  Groups f;
+  for (int i = 0; i < 500; ++i) f.put("nsg-" + std::to_string(i));
+  const std::size_t before = f.sent.size();
+  CHECK(before == 120);  // two fifths of two hundred are kept
+  CHECK(f.remove("another").value.value());
+  REQUIRE(f.sent.size() == before + 1);
+  CHECK(f.sent.back().starts_with("DELETE "));
+}
+
+TEST_CASE("all providers of a subscription share its budgets") {
+  Groups f;
+  for (int i = 0; i < 120; ++i) CHECK(f.put("nsg").value);
+  f.provider = f.connect();
+  CHECK_FALSE(f.put("nsg").value);
+  CHECK(f.sent.size() == 120);
+  f.clock.run_for(f.io, 100ms);
+  CHECK(f.outcomes.back().value);
+}
+
+TEST_CASE("an operation is asked for as urgently as it was begun") {
+  Order f;
+  f.spend_bucket();
+  cloud::WaitOptions options;
+  const auto ask = [&](Work work) {
+    options.work = work;
+    options.operation_deadline = 1s;
+    const net::Request sent{.method = "DELETE", .target = "/rule"};
+    start(f.io,
+          cloud::wait_for_operation(f.arm_client, f.pauses, f.clock, sent,
+                                    response(202, "", {{"Azure-AsyncOperation", arm + "/op"}}),
+                                    options),
+          f.outcomes.emplace_back());
+    f.clock.run_for(f.io, 100ms);
+  };
+  f.server.serve = [](const net::Request&) { return response(200, R"({"status":"Succeeded"})"); };
+  for (int i = 0; i < 20; ++i) f.budgets.reads.tokens.take(f.clock.boot_now());
+  ask(Work::opening);
+  CHECK(f.server.sent.empty());
+  ask(Work::closing);
+  CHECK(f.outcomes.back().value.value());
+}
