@@ -58,7 +58,7 @@ void add_kube_flags(CLI::App& command, KubeFlags& flags) {
   text("--context", flags.context, "PORTCULLIS_CONTEXT", "Context of the kubeconfig");
 }
 
-void add_azure_flags(CLI::App& command, AzureFlags& flags, const char* client_id) {
+void add_azure_flags(CLI::App& command, AzureFlags& flags) {
   const auto text = [&](const char* flag, std::string& value, const char* env, const char* help) {
     return add_text(command, flag, value, env, help);
   };
@@ -78,7 +78,7 @@ void add_azure_flags(CLI::App& command, AzureFlags& flags, const char* client_id
        "File with the secret of accounts with credential ClientSecret; read again at each use");
   text("--azure-federated-token-file", flags.federated_token_file, "AZURE_FEDERATED_TOKEN_FILE",
        "Token file of accounts with credential WorkloadIdentity");
-  text(client_id, flags.default_client_id, "AZURE_CLIENT_ID",
+  text("--azure-client-id,--client-id", flags.default_client_id, "AZURE_CLIENT_ID",
        "Client ID of accounts that name none");
   command
       .add_option("--azure-budget", flags.budget_percent,

@@ -54,9 +54,7 @@ CLI::Option* add_text(CLI::App& command, const char* flag, std::string& value, c
                       const char* help);
 
 void add_kube_flags(CLI::App& command, KubeFlags& flags);
-/// `client_id`: the names of that flag, the first one shown in errors.
-void add_azure_flags(CLI::App& command, AzureFlags& flags,
-                     const char* client_id = "--azure-client-id");
+void add_azure_flags(CLI::App& command, AzureFlags& flags);
 void add_log_flags(CLI::App& command, LogFlags& flags);
 /// --output, for commands that answer on standard output.
 void add_output_flag(CLI::App& command, Output& output);

@@ -42,7 +42,7 @@ CLI::App* add_reap(CLI::App& program, ReapOptions& options) {
   text("--environment", options.environment, nullptr, "AzurePublic, AzureGovernment or AzureChina")
       ->check(CLI::IsMember({"AzurePublic", "AzureGovernment", "AzureChina"}))
       ->capture_default_str();
-  add_azure_flags(*reap, options.azure, "--client-id,--azure-client-id");
+  add_azure_flags(*reap, options.azure);
   reap->add_option("--resource-group", options.resource_groups,
                    "Only the security groups in it; may be repeated. Default: all that the "
                    "credential sees");

@@ -58,7 +58,7 @@ def test_a_list_of_words_is_complete(heading, words):
 
 
 def flags_in(path: str) -> list[str]:
-    return constants(path, r'(?:text\(|add_option\(|add_option_function<[^(]*\(|add_flag\()\s*"(--[a-z-]+)"')
+    return constants(path, r'(?:text\(|add_option\(|add_option_function<[^(]*\(|add_flag\()\s*"(--[a-z-]+)[",]')
 
 
 def section(heading: str) -> str:
