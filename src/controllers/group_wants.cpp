@@ -238,16 +238,15 @@ plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& a
     gather_grant(desired, from, *verdict);
   }
   const bool caches_whole = world.stores.synced() && world.stores.all_readable();
-  desired.everything_known =
-      caches_whole && world.swept(account.meta.name) && world.grants_resolved(account.meta.name);
+  const bool swept = world.swept(account.meta.name);  // a look at every group
+  desired.everything_known = caches_whole && swept && world.grants_resolved(account.meta.name);
   desired.remove_orphans = account.delete_orphans;
   // What cannot be read may be a freeze or a suspension. A request or a verdict that cannot be read
   // forbids nothing to the others.
   const bool may_be_forbidden =
       !world.stores.accounts.poisoned().empty() || !world.stores.policies.poisoned().empty();
   desired.may_open = world.stores.accounts.find(account.meta.name) != nullptr && may_open &&
-                     world.stores.synced() && !may_be_forbidden && world.swept(account.meta.name) &&
-                     !account.freeze;
+                     world.stores.synced() && !may_be_forbidden && swept && !account.freeze;
   // It may be the older claim that makes an exception of another policy's none.
   desired.may_keep = world.stores.policies.poisoned().empty();
   return desired;

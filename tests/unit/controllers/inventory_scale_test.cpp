@@ -214,7 +214,7 @@ TEST_CASE("a subscription of some size is read by lists, and what changes is loc
   play(running, 400, 160);
 }
 
-/// `make bench` runs it.
+/// `make bench BENCH="--only inventory"` runs it.
 TEST_CASE("10,000 machines and 5,000 groups are read with half of the budget", "[.scale]") {
   const double began = processor_seconds();
   Running running(10'000, 5'000, InventoryReconciler::most_groups_read);
