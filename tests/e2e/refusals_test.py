@@ -77,6 +77,11 @@ class Scene:
     def name(self) -> str:
         return f"row-{self.number}"
 
+    @property
+    def source(self) -> str:
+        """Of its own: of a grant whose machine is gone any rule for its source may be."""
+        return f"203.0.113.{self.number + 20}"
+
     def fill(self, text: str) -> str:
         nic = self.machine.nsg.replace("nsg", "nic")
         for word, value in (("MACHINE", self.machine.name), ("NSG", self.machine.nsg), ("NIC", nic),
@@ -130,7 +135,7 @@ class Scene:
         self.policy = self.team.policy(self.machine, name=self.name, wait=False)
 
     def ask(self) -> None:
-        self.request = self.team.request(self.machine, name=self.name, policy=self.name)
+        self.request = self.team.request(self.machine, name=self.name, policy=self.name, sources=[f"{self.source}/32"])
 
     def act(self) -> None:
         match self.during:
@@ -261,7 +266,7 @@ def test_it_is_seen_what_is_refused(stage: Stage, row: dict[str, Any]) -> None:
     assert least <= len(scene.writes()) <= most, scene.writes()
     if scene.request:
         # Open is said of what is open, and closed of what is closed: by NSG rules, and by the packets themselves.
-        is_open = stage.team.lab.connect("alice", scene.machine.name, 22)["allowed"]
+        is_open = stage.team.lab.connect(scene.source, scene.machine.name, 22)["allowed"]
         assert scene.request.state != "Active" or is_open
         assert scene.request.state not in ("Revoked", "Expired") or not is_open or "comes back" in row["refused"]
     scene.lift()
