@@ -17,6 +17,9 @@ constexpr Duration first_wait = std::chrono::seconds(1);
 // Of a cleanup that the cloud refuses: somebody who takes a lock away looks what comes of it.
 constexpr Duration first_cleanup_wait = std::chrono::seconds(5);
 
+// What may pass is told when it has not.
+constexpr int tries_to_tell = 5;
+
 /// Whether it is the same thing to do, at whatever priority.
 bool same_change(const Change& a, const Change& b) {
   if (a.kind != b.kind || a.change_class != b.change_class) return false;
@@ -41,6 +44,20 @@ Duration wait_after(const Attempt& attempt) {
   return std::min<Duration>(most, first_wait * (1 << std::min(attempt.tries - 1, 8)));
 }
 
+/// Whether the same call may be answered otherwise in a moment: it says nothing of the rule.
+bool is_passing(const Error& error) {
+  switch (error.kind) {
+    case Error::Kind::throttled:
+    case Error::Kind::busy:
+    case Error::Kind::unavailable:
+    case Error::Kind::timeout:
+    case Error::Kind::cancelled:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// What was tried last for the rule that the change is about.
 const Attempt* find_attempt(const GroupView& view, const Change& change) {
   const auto found = view.attempts.find(model::ascii_lower(change.rule.name));
@@ -55,6 +72,10 @@ void note_attempt(GroupView& view, const Change& change, const Result<Done>& ans
   const Attempt* before = find_attempt(view, change);
   Attempt attempt{.change = change, .tries = before == nullptr ? 1 : before->tries + 1};
   if (!answer) attempt.refused = answer.error();
+  // Why a rule has to stay is told until the cloud says otherwise, not until it is busy.
+  const bool stays = change.change_class == ChangeClass::cleanup && !answer &&
+                     is_passing(answer.error()) && before != nullptr;
+  if (stays && before->refused) attempt.refused = before->refused;
   attempt.not_before = now + wait_after(attempt);
   view.attempts[model::ascii_lower(change.rule.name)] = std::move(attempt);
 }
@@ -74,6 +95,7 @@ void settle_attempts(GroupView& view, TimePoint now) {
   });
   for (const auto& [name, attempt] : view.attempts) {
     if (attempt.change.change_class != ChangeClass::cleanup || !attempt.refused) continue;
+    if (is_passing(*attempt.refused) && attempt.tries < tries_to_tell) continue;
     view.plan.problems.push_back(
         {.kind = plan::ProblemKind::cleanup_blocked,
          .rule = attempt.change.rule.name,

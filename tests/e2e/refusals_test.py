@@ -259,7 +259,7 @@ def test_others_open_and_close_meanwhile(stage: Stage) -> None:
 @pytest.mark.parametrize("row", sorted(ROWS, key=lambda row: (is_overdue(row), "slowOperation" not in str(row))), ids=of_row)
 def test_it_is_seen_what_is_refused(stage: Stage, row: dict[str, Any]) -> None:
     scene = stage.scenes[of_row(row)]
-    wait_until_told(scene, stage.patience(OVERDUE_GRACE + 15 if is_overdue(row) else 25))
+    wait_until_told(scene, stage.patience(OVERDUE_GRACE + 15 if is_overdue(row) else 60))
     own = scene.own()
     assert own == row["own"], own
     least, most = row["writes"]

@@ -66,6 +66,13 @@ TEST_CASE_METHOD(Blocked, "a rule that may not be deleted is told to its request
     CHECK(api.writes.empty());
     CHECK(condition("CleanupBlocked")["status"] == "True");
   }
+  SECTION("a cloud that is busy meanwhile changes no word of it") {
+    refuse_deletes({.kind = Error::Kind::throttled, .message = "429", .retry_after = 5s});
+    api.writes.clear();
+    run_for(2min);
+    CHECK(api.writes.empty());
+    CHECK(condition("CleanupBlocked")["reason"] == "ScopeLocked");
+  }
   SECTION("it is over when the rule went") {
     cloud.on_call = nullptr;
     run_for(20s);
