@@ -66,10 +66,10 @@ class Object:
     def condition(self, kind: str) -> dict[str, Any]:
         return condition(self.get(), kind)
 
-    def patch(self, change: dict[str, Any], user: str = "admin") -> Answer:
+    def patch(self, change: dict[str, Any], user: str = "admin", allowed: tuple[int, ...] = (200,)) -> Answer:
         client = self.world.cluster.identity(user)
         answer = client.request("PATCH", self.path, change, content_type="application/merge-patch+json")
-        assert answer.status == 200, f"patch of {self.path}: {answer.status} {answer.message}"
+        assert answer.status in allowed, f"patch of {self.path}: {answer.status} {answer.message}"
         return answer
 
     def delete(self, user: str = "admin") -> None:
