@@ -10,6 +10,7 @@ net::Response list_locks(const Cloud& cloud, const Call& call) {
     return *refused;
   }
   std::vector<Json> views;
+  views.reserve(cloud.locks.size());
   for (const Lock& lock : cloud.locks) {
     views.push_back(
         Json{{"id", lock.scope + "/providers/Microsoft.Authorization/locks/" + lock.name},

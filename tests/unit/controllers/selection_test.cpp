@@ -222,6 +222,22 @@ TEST_CASE_METHOD(Fixture, "a selection that cannot be had is told", "[selection]
           "CloudError: the machines of the selector of resource group \"web\", tag Tier=web "
           "cannot be listed: 403 no");
   }
+  SECTION("the list fails for long after it was there") {
+    period();
+    REQUIRE(ready().starts_with("Ready"));
+    const std::string listed = format_rfc3339(*world.inventories.at("prod").listed_at);
+    cloud.fail_always["take_inventory"] = {.kind = Error::Kind::forbidden, .message = "403 no"};
+    period();
+    CHECK(ready().starts_with("Ready"));
+    period();
+    CHECK(ready() ==
+          "CloudError: the machines of the selector of resource group \"web\", tag Tier=web were "
+          "last listed at " +
+              listed + ", those that came since are not locked: 403 no");
+    cloud.fail_always.clear();
+    period();
+    CHECK(ready().starts_with("Ready"));
+  }
   SECTION("the resource group is not the namespace's") {
     spec["spec"]["targets"][0]["selector"]["resourceGroup"] = "net";
     put(world.stores.policies, spec);
