@@ -9,6 +9,9 @@ namespace {
 
 using model::resource_key;
 
+// Two periods, as they are by default.
+constexpr Duration lists_count_for = std::chrono::minutes(10);
+
 /// "interface "nic-1" of machine "web-1""
 std::string words(const std::string& interface_id, const std::string& machine_id) {
   const auto id = model::parse_resource_id(interface_id);
@@ -82,10 +85,22 @@ std::optional<std::string> find_twin_of(const World& world, const model::CloudAc
 
 }  // namespace
 
+std::optional<TimePoint> unlisted_since(const World& world, const model::CloudAccount& account) {
+  const auto view = world.inventories.find(account.meta.name);
+  if (view == world.inventories.end() || !view->second.error || !view->second.listed_at ||
+      world.clock.now() < *view->second.listed_at + lists_count_for) {
+    return std::nullopt;
+  }
+  return view->second.listed_at;
+}
+
 std::optional<std::string> addresses_unknown(const World& world,
                                              const model::CloudAccount& account) {
   const auto inventory = world.inventories.find(account.meta.name);
-  if (inventory != world.inventories.end() && inventory->second.listed_at) return std::nullopt;
+  if (inventory != world.inventories.end() && inventory->second.listed_at &&
+      !unlisted_since(world, account)) {
+    return std::nullopt;
+  }
   const bool failed = inventory != world.inventories.end() && inventory->second.error;
   return "waits until the network interfaces of CloudAccount \"" + account.meta.name +
          "\" have been listed: another one may have the same address" +

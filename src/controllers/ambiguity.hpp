@@ -11,7 +11,12 @@ namespace portcullis::controllers {
 /// A rule in an NSG names addresses, not machines: where two interfaces behind one NSG have the
 /// same address, it would open both.
 
-/// Why it cannot be told whose the addresses of the account are; nothing: they were listed.
+/// When the machines and interfaces of the account were last listed, if lists have failed for long
+/// since: until then what is known is hardly older than it may be.
+std::optional<TimePoint> unlisted_since(const World& world, const model::CloudAccount& account);
+
+/// Why it cannot be told whose the addresses of the account are; nothing: they were listed,
+/// and not too long ago.
 std::optional<std::string> addresses_unknown(const World& world,
                                              const model::CloudAccount& account);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/ambiguity.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 #include "plan/rule_codec.hpp"
@@ -17,9 +18,6 @@ using State = plan::TargetState::State;
 
 // Where no list tells whether a machine changed, its ways are read again after that.
 constexpr Duration read_for = std::chrono::seconds(30);
-
-// Two periods, as they are by default.
-constexpr Duration lists_count_for = std::chrono::minutes(10);
 
 model::PrefixSet addresses_of(const model::VirtualMachine& machine) {
   std::vector<model::Prefix> out;
@@ -238,7 +236,7 @@ class Gathering {
                      ? "the machines of the " + words(target) +
                            " cannot be listed: " + selection.error->message
                      : "the machines of the " + words(target) + " have not been listed yet");
-      } else if (const auto since = unlisted_since()) {
+      } else if (const auto since = unlisted_since(world_, account_)) {
         complain(plan::reason::cloud_error,
                  "the machines of the " + words(target) + " were last listed at " +
                      format_rfc3339(*since) + ", those that came since are not locked: " +
@@ -249,17 +247,6 @@ class Gathering {
       }
     }
     found_.complete = found_.complete && found_.listed;
-  }
-
-  /// When the machines were last listed, if lists have failed for long since: until then what is
-  /// known of them is hardly older than it may be.
-  std::optional<TimePoint> unlisted_since() const {
-    const auto view = world_.inventories.find(account_.meta.name);
-    if (view == world_.inventories.end() || !view->second.error || !view->second.listed_at ||
-        world_.clock.now() < *view->second.listed_at + lists_count_for) {
-      return std::nullopt;
-    }
-    return view->second.listed_at;
   }
 
   bool picks_any(const model::PolicyTarget& selector) const {

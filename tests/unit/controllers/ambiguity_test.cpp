@@ -1,3 +1,4 @@
+#include "controllers/ambiguity.hpp"
 // Nothing is opened to an address that is not one machine's alone.
 
 #include "controllers/inventory_reconciler.hpp"
@@ -125,6 +126,22 @@ TEST_CASE_METHOD(Twins, "before the interfaces were listed nothing is granted", 
   REQUIRE(test::run(io, clock, inventory.reconcile("prod")));
   CHECK(decided() != "Pending");
   CHECK(verdict_object()["spec"]["outcome"] == "Granted");
+}
+
+TEST_CASE_METHOD(Twins, "lists that have failed for long tell of no address", "[ambiguity]") {
+  auto& inventory = world.inventories["prod"];
+  inventory.listed_at = clock.now();
+  inventory.error = Error{.kind = Error::Kind::forbidden, .message = "403"};
+  SECTION("for a while they count") {
+    clock.advance(9min);
+    CHECK_FALSE(addresses_unknown(world, *world.stores.accounts.find("prod")));
+  }
+  SECTION("then nothing is granted") {
+    clock.advance(10min);
+    const auto unknown = addresses_unknown(world, *world.stores.accounts.find("prod"));
+    REQUIRE(unknown);
+    CHECK(unknown->find("403") != std::string::npos);
+  }
 }
 
 TEST_CASE_METHOD(Twins, "a grant that begins later is looked at once more", "[ambiguity]") {
