@@ -11,6 +11,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from world import cleanup, http_json
 from world.assets import REPOSITORY
 from world.certificates import write_private
 from world.connect import CONNECTED, TIMEOUT, connect
-from world.process import wait_for
+from world.process import Process, wait_for
 
 _FOLDER = REPOSITORY / "build/playground"
-_PID, _STATE, _LOG, _BIN = (_FOLDER / name for name in ("pid", "state.json", "log", "bin"))
+_PID, _STATE, _LOG, _BIN, _OPERATOR = (_FOLDER / name for name in ("pid", "state.json", "log", "bin", "operator.pid"))
 _USERS = ("admin", "alice", "mallory")
 _UP_SECONDS, _DOWN_SECONDS = 90, 30
+_RESTART_SECONDS = 2  # that an operator which ended stays away: a kubelet does not start it in the same moment either
 
 
 def start() -> int:
@@ -75,8 +77,16 @@ def run() -> int:
         unfinished.write_text(json.dumps(state))
         unfinished.rename(_STATE)
         cleanup.at_end(lambda: _STATE.unlink(missing_ok=True))
-        while True:
-            signal.pause()
+        _keep_running(scene.world.operator.process)
+
+
+def _keep_running(operator: Process) -> None:
+    """As Kubernetes does with a Deployment: who kills the operator sees what it makes of that when it is back."""
+    while True:
+        _OPERATOR.write_text(f"{operator.pid}\n")
+        print(f"the operator ended with {operator.wait_until_it_ends()}; it starts again", flush=True)
+        time.sleep(_RESTART_SECONDS)
+        operator.restart()
 
 
 def try_connection(who: str, port: int) -> int:
@@ -140,6 +150,7 @@ def _what_to_type(state: dict[str, Any]) -> str:
         (f"alice create -f {MANIFESTS}/request.yaml", "open for 35 s; more: spec.duration in the file"),
         (f"alice get -n {TEAM} areq -w", ""),
         ("connect alice 22", "connected, until the time ends"),
+        (f"kill -9 $(cat {_OPERATOR})", f"it is started again after {_RESTART_SECONDS} s; nothing is lost"),
         (f"admin delete -n {TEAM} jitp/web-admin", "everything as it was"),
     ]
     width = max(len(command) for command, comment in commands if comment)

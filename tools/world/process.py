@@ -103,6 +103,14 @@ class Process:
         """None while it runs; negative: the signal that ended it."""
         return None if self._child is None else self._child.poll()
 
+    def wait_until_it_ends(self) -> int:
+        """Blocks; its exit status. A signal's handler may end the process meanwhile: it is left for that to reap."""
+        try:
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:  # reaped already
+            pass
+        return self.exit_status or 0
+
     def signal(self, number: int) -> None:
         if self.running:
             self._child.send_signal(number)
