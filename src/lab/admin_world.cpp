@@ -111,6 +111,21 @@ net::Response put_machine(Cloud& cloud, const Call& call) {
   return empty_answer(204);
 }
 
+/// Azure leaves a machine's interfaces behind, unless their `deleteOption` says otherwise.
+void take_away(World& world, const Machine& machine, bool with_interfaces) {
+  const std::string id = machine_id(world, machine.resource_group, machine.name);
+  const std::vector<std::string> interfaces = machine.interfaces;
+  std::erase_if(world.machines, [&](const Machine& other) {
+    return same_name(machine_id(world, other.resource_group, other.name), id);
+  });
+  if (!with_interfaces) return;
+  std::erase_if(world.interfaces, [&](const Interface& nic) {
+    return std::ranges::any_of(interfaces, [&](const std::string& one) {
+      return same_name(one, interface_id(world, nic.resource_group, nic.name));
+    });
+  });
+}
+
 net::Response machines(Cloud& cloud, const Call& call) {
   if (call.path.size() < 4) return missing("path");
   if (call.path.size() == 4 && call.method == "PUT") return put_machine(cloud, call);
@@ -118,11 +133,7 @@ net::Response machines(Cloud& cloud, const Call& call) {
   if (machine == nullptr) return missing("VM " + call.path[3]);
   const std::string verb = call.path.size() == 5 ? lower(call.path[4]) : "";
   if (call.path.size() == 4 && call.method == "DELETE") {
-    const std::string name = machine->name;
-    const std::string group = machine->resource_group;
-    std::erase_if(cloud.world.machines, [&](const Machine& other) {
-      return same_name(other.name, name) && same_name(other.resource_group, group);
-    });
+    take_away(cloud.world, *machine, call.query_or("interfaces", "") == "delete");
   } else if (verb == "deallocate" || verb == "start") {
     machine->running = verb == "start";
   } else if (verb == "recreate") {  // another machine of that name

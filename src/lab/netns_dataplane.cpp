@@ -196,10 +196,12 @@ class NetnsDataplane final : public Dataplane {
   }
 
   Result<Done> load_filters(const World& world, const std::vector<Host>& hosts) {
-    for (std::size_t i = 0; i < world.machines.size(); ++i) {
-      // Hosts are the clients, then the machines, each in the world's order.
-      const Host& host = hosts[world.clients.size() + i];
-      const auto filter = compile_filter(world, world.machines[i], on_deny_);
+    // Hosts are the clients, then the machines, each in the world's order.
+    auto next = hosts.begin() + static_cast<std::ptrdiff_t>(world.clients.size());
+    for (const Machine& machine : world.machines) {
+      if (!machine.packets) continue;
+      const Host& host = *next++;
+      const auto filter = compile_filter(world, machine, on_deny_);
       if (filters_[host.space] == filter) continue;
       if (auto loaded = load(host.space, filter); !loaded) {
         filters_.erase(host.space);

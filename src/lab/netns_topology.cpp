@@ -135,6 +135,7 @@ Result<std::vector<Host>> plan_hosts(const World& world, const std::string& name
     if (auto added = registry.add(std::move(*host)); !added) return fail(added.error());
   }
   for (const Machine& machine : world.machines) {
+    if (!machine.packets) continue;
     std::string key = "vm/" + machine.name;
     if (registry.has(key)) key = fmt::format("vm/{}/{}", machine.resource_group, machine.name);
     auto added = registry.add(machine_host(world, machine, std::move(key)));

@@ -177,12 +177,14 @@ Interface read_interface(const SeedNode& node, const World& world, const std::st
 }
 
 void read_machine(const SeedNode& node, World& world) {
-  node.expect_members({"resourceGroup", "name", "listens", "running", "tags", "nics", "vmID"});
+  node.expect_members(
+      {"resourceGroup", "name", "listens", "running", "packets", "tags", "nics", "vmID"});
   Machine machine{
       .resource_group = node.text("resourceGroup"), .name = node.text("name"), .vm_id = {}};
   const std::string id = machine_id(world, machine.resource_group, machine.name);
   machine.vm_id = node.text_or("vmID", guid_of("vm-" + lower(id)));
   machine.running = node.flag_or("running", true);
+  machine.packets = node.flag_or("packets", true);
   for (const std::string& port : node.texts("listens")) {
     const auto number = std::strtoul(port.c_str(), nullptr, 10);
     if (number == 0 || number > 65535)

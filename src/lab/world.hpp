@@ -66,6 +66,7 @@ struct Machine {
   std::map<std::string, std::string> tags{};
   bool running = true;
   std::vector<std::uint16_t> listens{};  ///< TCP ports with a listener behind the NSGs
+  bool packets = true;  ///< a dataplane makes a host of it; the judge knows it all the same
 };
 
 /// A host outside the cloud from which tests connect ("alice's laptop").

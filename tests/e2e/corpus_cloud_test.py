@@ -46,7 +46,7 @@ class Scene:
         foreign = None if rules is None else [
             {"name": f"rule-{number}", "priority": 1000 + number, "access": "Deny", "ports": 9} for number in range(rules)
         ]
-        self.machine = self.team.machine(rules=foreign)
+        self.machine = self.team.machine(rules=foreign, packets=False)
 
     @property
     def when(self) -> str:

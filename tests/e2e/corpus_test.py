@@ -31,7 +31,7 @@ class Office:
     def add_policy(self, name: str, case: table.Case | None = None, **spec: Any) -> None:
         """With a machine of its own, called like it; what the case says of a policy goes in."""
         six = spec.pop("six", False)
-        self.machines[name] = machine = self.team.machine(name=f"corpus-{name}", ipv6=six)
+        self.machines[name] = machine = self.team.machine(name=f"corpus-{name}", ipv6=six, packets=False)
         if case is not None:
             spec |= json.loads(
                 json.dumps(case.spec).replace("MACHINE-UPPER", machine.name.upper()).replace("MACHINE", machine.name)

@@ -59,7 +59,7 @@ class Scene:
         rules = None if foreign is None else [
             {"name": f"rule-{number}", "priority": 1000 + number, "access": "Deny", "ports": 9} for number in range(foreign)
         ]
-        self.machine = self.team.machine(rules=rules, nsg_group=self.group)
+        self.machine = self.team.machine(rules=rules, nsg_group=self.group, packets=False)
 
     @property
     def during(self) -> str:

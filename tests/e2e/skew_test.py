@@ -1,5 +1,6 @@
 """Clocks that are wrong: the node's and the cloud's. They are told, they stop openings, and no grant is longer for it."""
 
+import os
 import re
 import struct
 import time
@@ -31,7 +32,12 @@ class Node:
             "operator-on-a-node",
             # The identity of the one before it: it need not wait for the lease after a kill.
             ("--identity=e2e", "--inventory-period=3s"),
-            {"LD_PRELOAD": str(library), "PORTCULLIS_NODE_CLOCK": str(self.file)},
+            {
+                "LD_PRELOAD": str(library),
+                "PORTCULLIS_NODE_CLOCK": str(self.file),
+                # A sanitizer's library wants to be the first, but it need not be.
+                "ASAN_OPTIONS": ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"))),
+            },
         )
 
     def set(self, seconds: float) -> None:

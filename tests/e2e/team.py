@@ -39,6 +39,7 @@ class Machine:
     public: str
     address6: str = ""
     nsg_group: str = "net"  # its resource group
+    group: str = "web"
 
 
 class Object:
@@ -141,21 +142,26 @@ class Team:
 
     def machine(
         self, rules: list[dict[str, Any]] | None = None, nsg: bool = True, group: str = "web", name: str = "",
-        ipv6: bool = False, tags: dict[str, str] | None = None, nsg_group: str = "net",
+        ipv6: bool = False, tags: dict[str, str] | None = None, nsg_group: str = "net", packets: bool = True,
     ) -> Machine:
-        """A new machine with a public address, listening on 22, 443 and 3389, behind an NSG of its own."""
+        """A new machine with a public address, listening on 22, 443 and 3389, behind an NSG of its own.
+
+        packets: False for one of many, to which nobody connects; the lab's judge knows it all the same.
+        """
         number = next(_number)
         made = Machine(
             name=name or f"vm-{number}", nsg=f"nsg-{number}" if nsg else "",
             address=f"10.1.{number // 200}.{number % 200 + 10}", public=f"20.60.{number // 200}.{number % 200 + 10}",
             address6=f"fd00:0:0:1::{number:x}" if ipv6 else "", nsg_group=nsg_group,
+            group=group,
         )
         nic: dict[str, Any] = {"name": f"nic-{number}", "subnet": "net/vnet/hosts", "publicIP": made.public}
         nic["ip"] = [made.address, made.address6] if ipv6 else made.address
         if nsg:
             self.lab.put_group(nsg_group, made.nsg, FOREIGN_RULES if rules is None else rules)
             nic["nsg"] = f"{nsg_group}/{made.nsg}"
-        self.lab.put_machine(group, made.name, {"listens": [22, 443, 3389], "nics": [nic], "tags": tags or {}})
+        form = {"listens": [22, 443, 3389], "nics": [nic], "tags": tags or {}, "packets": packets}
+        self.lab.put_machine(group, made.name, form)
         self.machines.append(made)
         return made
 
@@ -230,7 +236,10 @@ class Team:
         return self.world.cluster.kubectl(user, *args, "-n", self.namespace, check=check)
 
     def leave(self) -> None:
-        """Deletes the policies; what of ours is left in the NSGs then is an error of the operator."""
+        """Deletes the policies; what of ours is left in the NSGs then is an error of the operator.
+
+        Then the machines go, or each test would work in a larger cloud than the one before.
+        """
         policies = [self.object("jitpolicies", each["metadata"]["name"]) for each in self.list("jitpolicies")]
         for policy in policies:
             spec = policy.get()["spec"]
@@ -242,6 +251,11 @@ class Team:
         for machine in self.machines:
             left = self.rules(machine, own=True) if machine.nsg else []
             assert not left, f"rules left in {machine.nsg} after all policies went: {left}"
+        for machine in self.machines:
+            self.lab.remove_machine(machine.group, machine.name)
+            if machine.nsg:
+                self.lab.remove_group(machine.nsg_group, machine.nsg)
+        self.machines.clear()
 
     def _make(self, user: str, kind: str, plural: str, name: str, spec: dict[str, Any]) -> Object:
         body = {

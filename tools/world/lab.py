@@ -141,7 +141,16 @@ class Lab:
         self._ask("PATCH", f"/nics/{quote(resource_group)}/{quote(name)}", {"addresses": addresses})
 
     def take_machine_away(self, resource_group: str, name: str) -> None:
+        """As Azure does it: its interfaces stay."""
         self._ask("DELETE", f"/vms/{quote(resource_group)}/{quote(name)}")
+
+    def remove_machine(self, resource_group: str, name: str) -> None:
+        """With its interfaces. Harmless if it is gone."""
+        self._ask("DELETE", f"/vms/{quote(resource_group)}/{quote(name)}?interfaces=delete", missing_is_fine=True)
+
+    def remove_group(self, resource_group: str, name: str) -> None:
+        """The NSG, with its rules. Harmless if it is gone."""
+        self._ask("DELETE", f"/nsgs/{quote(resource_group)}/{quote(name)}", missing_is_fine=True)
 
     def denials(self, *denials: dict[str, str]) -> None:
         """What the operator's identity may not do from now on, and nothing else; lists leave out what it may not read."""
@@ -169,6 +178,10 @@ class Lab:
         """RBAC: nobody may do that there any more; lists leave out what may not be read."""
         self._ask("POST", "/denials", {"action": action, "scope": scope})
 
+    def forget_tokens(self) -> None:
+        """All tokens given out stop working."""
+        self._ask("DELETE", "/tokens")
+
     def lift(self) -> None:
         """Takes all locks and denials away."""
         for what in ("/locks", "/denials"):
@@ -181,9 +194,9 @@ class Lab:
 
     # ----------------------------------------------------------------------------------------------------------
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Answer:
+    def _ask(self, method: str, path: str, body: Any = None, missing_is_fine: bool = False) -> Answer:
         answer = http_json.request(self.addresses["admin"], self._context, method, path, body)
-        if answer.status >= 300:
+        if answer.status >= 300 and not (answer.status == 404 and missing_is_fine):
             raise RuntimeError(f"lab: {method} {path}: {answer.status} {answer.message or answer.body}")
         return answer
 

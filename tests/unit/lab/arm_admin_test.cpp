@@ -87,6 +87,14 @@ TEST_CASE("machines stop, start, change their identity, go and come") {
   CHECK(arm.get(path + "new-1", "2024-07-01").status == 200);
   CHECK(verdict(arm, "new-1", 22) == "no NSG");
   CHECK(arm.admin("PUT", "/vms/web/new-2", {{"nics", {{{"name", "n"}}}}}).status == 400);
+
+  const std::string nic =
+      arm.subscription + "/resourceGroups/Web/providers/Microsoft.Network/networkInterfaces/n";
+  CHECK(arm.admin("DELETE", "/vms/web/new-1").status == 204);
+  CHECK(arm.get(nic).status == 200);
+  arm.admin("PUT", "/vms/web/new-1", made);
+  CHECK(arm.admin("DELETE", "/vms/web/new-1?interfaces=delete").status == 204);
+  CHECK(arm.get(nic).status == 404);
 }
 
 TEST_CASE("interfaces move to other NSGs and addresses, subnets to other NSGs") {

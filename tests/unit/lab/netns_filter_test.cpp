@@ -170,6 +170,17 @@ TEST_CASE("two machines of one name are told apart by their resource group") {
   CHECK(hosts->back().key == "vm/other/nic-vm");
 }
 
+TEST_CASE("a machine without packets gets no namespace") {
+  World world = sample_world();
+  const auto all = plan_hosts(world, "t", {});
+  REQUIRE(all);
+  world.machines.front().packets = false;
+  const auto fewer = plan_hosts(world, "t", {});
+  REQUIRE(fewer);
+  CHECK(fewer->size() == all->size() - 1);
+  CHECK(fewer->at(world.clients.size()).key == "vm/" + world.machines.at(1).name);
+}
+
 TEST_CASE("a lab knows its own namespaces from those of labs with similar names") {
   CHECK(is_space_of("pcl-a-net", "a"));
   CHECK(is_space_of("pcl-a-vm-12", "a"));
