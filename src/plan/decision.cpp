@@ -115,9 +115,14 @@ Finding targets_are_named(const Case& c) {
   for (const std::string& wanted : c.request.targets) {
     const auto found = find_targets(c.targets, wanted);
     if (found.size() > 1) {
-      return refuse(reason::ambiguous_target,
-                    "target \"" + wanted + "\" names " + std::to_string(found.size()) +
-                        " machines of the policy; write resourceGroup/name");
+      std::string names;
+      for (const TargetState* one : found) {
+        names +=
+            (names.empty() ? "" : ", ") + one->machine.resource_group + "/" + one->machine.name;
+      }
+      return refuse(reason::ambiguous_target, "target \"" + wanted + "\" names " +
+                                                  std::to_string(found.size()) +
+                                                  " machines of the policy: write one of " + names);
     }
     // A policy that has not been looked at yet may still turn out to have it.
     if (found.empty() && c.targets_current) {
