@@ -108,9 +108,12 @@ Task<Result<Done>> AccountReconciler::list_groups(Pointer account) {
     }
     const auto known = world_.groups.find(model::resource_key(group.id));
     const bool passed = known != world_.groups.end() && known->second.passed;
+    // Whoever deletes the account was told what to remove by hand, and waits.
+    const bool waited_for = account->meta.deleting && passed && known->second.group &&
+                            known->second.group->etag != group.etag;
     // A list never says that something is gone; it only finds what has to be looked at.
     if (ours) world_.groups[model::resource_key(group.id)].listed_with_ours = true;
-    if (ours && (overdue || !passed)) {
+    if ((ours && (overdue || !passed)) || waited_for) {
       world_.mark_group(group.id, overdue ? runtime::Workqueue::Urgency::closing
                                           : runtime::Workqueue::Urgency::normal);
     }

@@ -41,6 +41,32 @@ model::AccessVerdict make_verdict(const model::AccessRequest& request,
   return verdict;
 }
 
+namespace {
+
+/// The first NSG with a rule for the grant that its account may not write any more; null if none.
+const GroupView* group_out_of_scope(const World& world, const model::AccessVerdict& verdict) {
+  const auto touched = world.touched.find(verdict.meta.uid);
+  if (touched == world.touched.end()) return nullptr;
+  for (const auto& key : touched->second) {
+    const auto found = world.groups.find(key);
+    if (found == world.groups.end() || !found->second.group) continue;
+    const GroupView& view = found->second;
+    const auto id = model::parse_resource_id(view.id);
+    const auto* account = world.account_of(view.id);
+    if (account == nullptr || !id || model::may_write(*account, id->resource_group)) continue;
+    const bool stands = std::ranges::any_of(view.plan.wanted, [&](const auto& wanted) {
+      return std::ranges::find(wanted.grants, verdict.meta.uid) != wanted.grants.end() &&
+             std::ranges::any_of(view.group->rules, [&](const auto& rule) {
+               return model::ascii_lower(rule.name) == model::ascii_lower(wanted.rule.name);
+             });
+    });
+    if (stands) return &view;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 std::optional<model::AccessVerdict::End> ends_by_finding(const World& world,
                                                          const model::AccessVerdict& verdict) {
   const auto end = [&](const char* why, std::string message) {
@@ -57,6 +83,11 @@ std::optional<model::AccessVerdict::End> ends_by_finding(const World& world,
   });
   if (replaced) {
     return end(plan::reason::target_changed, "a machine is gone, or another one than was granted");
+  }
+  if (const auto* outside = group_out_of_scope(world, verdict)) {
+    return end(plan::reason::out_of_scope,
+               "NSG \"" + model::short_name(outside->id) +
+                   "\" may not be written any more (spec.networkResourceGroups of the account)");
   }
   if (const auto* older = older_claim(world, verdict)) {
     return end(plan::reason::conflict, "JitPolicy \"" + older->meta.key() +

@@ -22,8 +22,9 @@ model::AccessVerdict make_verdict(const model::AccessRequest& request,
                                   const plan::Decision& decision, const model::JitPolicy* policy,
                                   const std::string& by, TimePoint now);
 
-/// Why what was found out ends it before its time: its machines, or an older policy that claims one
-/// of them with one of its ports.
+/// Why what was found out ends it before its time: its machines, an NSG with a rule for it that
+/// left its account's scope, or an older policy that claims one of its machines with one of its
+/// ports.
 std::optional<model::AccessVerdict::End> ends_by_finding(const World& world,
                                                          const model::AccessVerdict& verdict);
 

@@ -182,7 +182,7 @@ class ControlPlane:
             [
                 self._programs / "etcd",
                 f"--data-dir={self.folder / 'etcd'}",
-                f"--listen-client-urls=unix://{self._etcd_socket}",
+                f"--listen-client-urls=unix://{self.etcd_socket}",
                 f"--advertise-client-urls={nobody}",
                 f"--listen-peer-urls=unix://{self.folder / 'peer.sock'}",
                 f"--initial-advertise-peer-urls={nobody}",
@@ -196,14 +196,15 @@ class ControlPlane:
         )
 
     @property
-    def _etcd_socket(self) -> Path:
+    def etcd_socket(self) -> Path:
+        """Where etcd is reached, beneath all that the API server checks (see etcd.py)."""
         return self.folder / "etcd.sock"
 
     def _etcd_is_healthy(self) -> bool:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(1)
             try:
-                connection.connect(str(self._etcd_socket))
+                connection.connect(str(self.etcd_socket))
                 connection.sendall(b"GET /health HTTP/1.0\r\nHost: etcd\r\n\r\n")
                 return b'"health":"true"' in connection.makefile("rb").read()
             except OSError:
@@ -224,7 +225,7 @@ class ControlPlane:
             "kube-apiserver",
             [
                 self._programs / "kube-apiserver",
-                f"--etcd-servers=unix://{self._etcd_socket}",
+                f"--etcd-servers=unix://{self.etcd_socket}",
                 "--bind-address=127.0.0.1",
                 f"--secure-port={self._port}",
                 f"--tls-cert-file={write_private(self.folder / 'server.crt', certificate)}",

@@ -238,6 +238,14 @@ TEST_CASE_METHOD(Fixture, "an account goes when no policy needs it and no rule o
     REQUIRE(pass());
     CHECK(is_there());
   }
+  SECTION("a list shows that somebody changed the group: it is read, for whoever waits") {
+    world.groups[key].dirty = false;
+    REQUIRE(pass());
+    CHECK_FALSE(world.groups[key].dirty);
+    cloud.touch(nsg);
+    REQUIRE(pass());
+    CHECK(world.groups[key].dirty);
+  }
   SECTION("a group cannot be read") {
     world.groups[key].group.reset();
     REQUIRE(pass());

@@ -151,6 +151,16 @@ TEST_CASE_METHOD(RequestScene, "what has ended never opens again", "[controllers
     REQUIRE(pass());
     api.objects.erase("accessdecisions/bob");
   }
+  SECTION("not by taking its NSG back into the account's scope") {
+    const auto limit_to = [&](const char* groups) {
+      api.edit("cloudaccounts/prod", {{"spec", {{"networkResourceGroups", {groups}}}}});
+    };
+    limit_to("elsewhere");
+    REQUIRE(pass());
+    limit_to("net");
+    REQUIRE(pass());
+    CHECK(message().find("NSG \"nsg-web\" may not be written any more") != std::string::npos);
+  }
   for (int i = 0; i < 3; ++i) {
     REQUIRE(pass());
     REQUIRE(group_pass());
