@@ -64,6 +64,25 @@ Work work_of_reading(const GroupView& view, TimePoint now) {
   return work;
 }
 
+std::optional<runtime::Next> wait_for_coming(World& world, const std::string& group_key) {
+  using Urgency = runtime::Workqueue::Urgency;
+  const auto known = world.groups.find(group_key);
+  if (known == world.groups.end()) return std::nullopt;
+  const GroupView& view = known->second;
+  const TimePoint now = world.clock.now();
+  const auto& close = view.plan.next_close;
+  // A pass that failed has waits of its own.
+  const bool may_wait = view.passed && !view.error && !view.closing_since &&
+                        !(close && *close <= now) &&
+                        world.group_queue.taken_as(group_key) != Urgency::closing;
+  if (!may_wait) return std::nullopt;
+  const auto wait = world.coming.hold(group_key, world.clock.boot_now());
+  if (!wait) return std::nullopt;
+  if (close && *close <= now + *wait)
+    return runtime::Next{.at = *close, .urgency = Urgency::closing};
+  return runtime::Next{.at = now + *wait};
+}
+
 bool gives_way(GroupView& view, const plan::Change& change, const Written& written, TimePoint now) {
   if (change.change_class == ChangeClass::close) return false;
   const bool has_news = written.any && view.dirty;

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "cloud/work.hpp"
 #include "controllers/world.hpp"
+#include "runtime/reconciler.hpp"
 
 namespace portcullis::controllers {
 
@@ -17,6 +21,10 @@ cloud::Work work_of(const GroupView& view, const plan::Change& change, TimePoint
 
 /// What reading the group is for, its last plan and whoever woke it considered.
 cloud::Work work_of_reading(const GroupView& view, TimePoint now);
+
+/// A pass that has nothing to close waits for grants that are about to come to its group, see
+/// `ComingGrants`, and never past the next closing. Set: the pass is to be made then.
+std::optional<runtime::Next> wait_for_coming(World& world, const std::string& group_key);
 
 /// What was written of a plan so far, in one pass.
 struct Written {

@@ -70,6 +70,7 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
     if (!holds_ours(world_, known->second)) co_return runtime::Next{};
     co_return fail(Error::Kind::unavailable, "no CloudAccount has the subscription of this group");
   }
+  if (const auto later = wait_for_coming(world_, key)) co_return *later;
   if (group_stands(world_, key)) {
     replan(key);  // what is wanted of it may have changed all the same
     const GroupView& view = world_.groups[key];

@@ -64,7 +64,7 @@ Task<Result<runtime::Next>> RequestReconciler::reconcile(std::string key) {
     world_.request_queue.add_at(key, world_.clock.now() + look_again);
   }
   const Verdict verdict = find_verdict(*request);
-  if (verdict) sent_.erase(request->meta.uid);
+  if (verdict) forget_sent(request->meta.uid);
   if (verdict) co_return co_await follower_.follow(request, verdict);
   co_return co_await decide(request);
 }
@@ -166,10 +166,10 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   }
   if (decision.kind == plan::Decision::Kind::grant) {
     // Counted before the authorizer is asked: of two requests that race, the second sees the first.
-    sent_[request->meta.uid] =
-        make_verdict(*request, decision, policy.get(), world_.operator_name, world_.clock.now());
+    note_sent(
+        make_verdict(*request, decision, policy.get(), world_.operator_name, world_.clock.now()));
     auto asked = co_await ask_authorizer(client_, request, decision);
-    if (!asked || asked->kind != plan::Decision::Kind::grant) sent_.erase(request->meta.uid);
+    if (!asked || asked->kind != plan::Decision::Kind::grant) forget_sent(request->meta.uid);
     if (!asked) co_return fail(asked.error());
     decision = std::move(*asked);
     // The answer took time; what was decided on must still be what there is.
@@ -181,7 +181,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
                       now_request->meta.generation == request->meta.generation;
     if (!same || !may_decide_() || !world_.guard.holds || what_may_claim(world_) ||
         world_.look_at_clocks().stops_openings) {
-      sent_.erase(request->meta.uid);
+      forget_sent(request->meta.uid);
       co_return fail(Error::Kind::conflict, "something changed while the authorizer was asked");
     }
   }
@@ -189,7 +189,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
     const auto recorded = co_await record(request, decision);
     // Its watch event comes long before that.
     if (recorded) co_return runtime::Next{.at = world_.clock.now() + look_again};
-    sent_.erase(request->meta.uid);
+    forget_sent(request->meta.uid);
     co_await report_waiting(
         request, {.reason = plan::reason::verdict_failed,
                   .message = "the decision cannot be recorded: " + recorded.error().message});
@@ -199,6 +199,27 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   if (!reported) co_return fail(reported.error());
   const TimePoint soon = world_.clock.now() + look_again;
   co_return runtime::Next{.at = std::min(decision.again_at.value_or(soon), soon)};
+}
+
+/// It counts for limits, and what its groups have to open waits a moment for it.
+void RequestReconciler::note_sent(model::AccessVerdict verdict) {
+  if (plan::starts_at(verdict) <= world_.clock.now()) {
+    std::set<std::string> groups;
+    for (const auto& target : verdict.targets) {
+      for (const auto& id : world_.groups_before(target.resource_id)) {
+        groups.insert(model::resource_key(id));
+      }
+    }
+    world_.coming.expect(verdict.request_uid, groups, world_.clock.boot_now());
+  }
+  const std::string uid = verdict.request_uid;
+  sent_.insert_or_assign(uid, std::move(verdict));
+}
+
+/// The store shows it, or it was not granted.
+void RequestReconciler::forget_sent(const std::string& uid) {
+  sent_.erase(uid);
+  for (const auto& group : world_.coming.settle(uid)) world_.group_queue.add(group);
 }
 
 /// Why the verdict that is there cannot be obeyed; nothing else can be decided beside it.

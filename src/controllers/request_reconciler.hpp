@@ -34,6 +34,8 @@ class RequestReconciler final : public runtime::Reconciler {
   Task<Result<runtime::Next>> decide(Request request);
   std::optional<std::string> problem_of_verdict(const model::AccessRequest& request) const;
   std::optional<plan::Decision> judge_guard(const model::AccessRequest& request) const;
+  void note_sent(model::AccessVerdict verdict);
+  void forget_sent(const std::string& uid);
   Task<Result<Done>> record(Request request, plan::Decision decision);
   Task<Result<Done>> report_waiting(Request request, plan::Decision why);
   Task<Result<bool>> has_verdict(Request request);

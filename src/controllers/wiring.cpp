@@ -1,5 +1,7 @@
 #include "controllers/wiring.hpp"
 
+#include "controllers/grants.hpp"
+
 namespace portcullis::controllers {
 namespace {
 
@@ -62,9 +64,21 @@ void wake_account(World& world, const std::string& name) {
   }
 }
 
+/// What was granted opens without waiting in the queue of requests, as far as it is known where.
+void note_verdict(World& world, const model::AccessVerdict& verdict, bool is_new) {
+  for (const auto& group : world.coming.settle(verdict.request_uid)) world.group_queue.add(group);
+  if (is_new && world.is_live(verdict)) wake_groups_of(world, verdict, std::nullopt);
+}
+
 }  // namespace
 
 void wire(World& world) {
+  // Requests under one policy are decided together: what is granted in one second can be opened in
+  // one write, and closed in one.
+  world.request_queue.use_lanes([&world](const std::string& key) {
+    const auto request = world.stores.requests.find(key);
+    return request ? request->meta.ns + "/" + request->policy : std::string();
+  });
   world.stores.accounts.listen(
       [&world](const std::string& key, const auto& before, const auto& after) {
         if (!after) world.written_status.erase(before->meta.uid);
@@ -103,6 +117,7 @@ void wire(World& world) {
       });
   world.stores.verdicts.listen([&world](const std::string&, const auto& before, const auto& after) {
     const auto& verdict = after ? *after : *before;
+    note_verdict(world, verdict, !before);
     world.request_queue.add(verdict.meta.ns + "/" + verdict.request_name);
   });
 }

@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "cloud/provider.hpp"
+#include "controllers/coming_grants.hpp"
 #include "controllers/inventory_view.hpp"
 #include "controllers/machine_views.hpp"
 #include "kube/store.hpp"
@@ -209,6 +210,7 @@ class World {
   /// Requests that are told of it when a group has been read, by its resource_key: their end waits
   /// for what it shows, or a rule of theirs is left in it. Once each.
   std::map<std::string, std::set<std::string>> awaited{};
+  ComingGrants coming{};
   /// Grants that a rule was sent for, or seen in a group, by verdict uid.
   std::set<std::string> stood{};
   /// How many since the start.

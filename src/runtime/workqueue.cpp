@@ -1,6 +1,7 @@
 #include "runtime/workqueue.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace portcullis::runtime {
 namespace {
@@ -29,14 +30,13 @@ void Workqueue::add(std::string key, Urgency urgency) {
     again = std::min(again.value_or(urgency), urgency);
     return;
   }
-  if (const auto placed = place_of_.find(key); placed != place_of_.end()) {
-    if (placed->second.urgency <= urgency) return;
-    ready_.erase(placed->second);
-    place_of_.erase(placed);
+  const auto [known, is_new] = urgency_of_.try_emplace(key, urgency);
+  if (!is_new) {
+    if (known->second <= urgency) return;
+    ready_as(known->second).remove(key);
+    known->second = urgency;
   }
-  const Place place{urgency, next_number_++};
-  ready_.emplace(place, key);
-  place_of_.emplace(std::move(key), place);
+  ready_as(urgency).push(key, lane_of_ ? lane_of_(key) : std::string());
   for (Wake* taker : takers_) taker->notify();
 }
 
@@ -57,18 +57,26 @@ void Workqueue::add_at(std::string key, TimePoint when, Urgency urgency) {
 }
 
 Task<std::optional<std::string>> Workqueue::take(Urgency least) {
-  while (!stopped_ && (ready_.empty() || ready_.begin()->first.urgency > least)) {
+  while (!stopped_ && !most_urgent(least)) {
     Wake wake;
     const Waiting waiting(takers_, wake);
     co_await clock_.sleep_for(std::chrono::hours(1), &wake);
   }
   if (stopped_) co_return std::nullopt;
-  const auto first = ready_.begin();
-  std::string key = first->second;
-  in_work_.emplace(key, InWork{.taken_as = first->first.urgency});
-  place_of_.erase(key);
-  ready_.erase(first);
+  const Urgency urgency = *most_urgent(least);
+  std::string key = ready_as(urgency).pop();
+  in_work_.emplace(key, InWork{.taken_as = urgency});
+  urgency_of_.erase(key);
   co_return key;
+}
+
+/// Of the keys that are ready and at least so urgent; nothing: there is none.
+std::optional<Workqueue::Urgency> Workqueue::most_urgent(Urgency least) const {
+  for (const Urgency urgency : {Urgency::closing, Urgency::normal, Urgency::background}) {
+    if (urgency > least) break;
+    if (!ready_.at(static_cast<std::size_t>(urgency)).empty()) return urgency;
+  }
+  return std::nullopt;
 }
 
 void Workqueue::done(const std::string& key) {

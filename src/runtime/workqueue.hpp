@@ -1,12 +1,15 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 
 #include "base/clock.hpp"
+#include "runtime/lanes.hpp"
 
 namespace portcullis::runtime {
 
@@ -17,8 +20,12 @@ namespace portcullis::runtime {
 class Workqueue {
  public:
   enum class Urgency : std::uint8_t { closing, normal, background };
+  using LaneOf = std::function<std::string(const std::string& key)>;
 
   explicit Workqueue(Clock& clock) : clock_(clock) {}
+
+  /// From now on keys of equal urgency wait in lanes (`Lanes`): by this, asked when one is added.
+  void use_lanes(LaneOf lane_of) { lane_of_ = std::move(lane_of); }
 
   void add(std::string key, Urgency urgency = Urgency::normal);
   void add_at(std::string key, TimePoint when, Urgency urgency = Urgency::normal);
@@ -34,8 +41,8 @@ class Workqueue {
   /// Takers get nothing from now on; keys in work may finish.
   void stop();
 
-  bool idle() const { return ready_.empty() && in_work_.empty(); }
-  std::size_t ready() const { return ready_.size(); }  ///< keys that nobody has taken yet
+  bool idle() const { return urgency_of_.empty() && in_work_.empty(); }
+  std::size_t ready() const { return urgency_of_.size(); }  ///< keys that nobody has taken yet
   std::size_t in_work() const { return in_work_.size(); }
   std::size_t waiting() const { return takers_.size(); }
 
@@ -43,23 +50,21 @@ class Workqueue {
   Task<void> run_timers();
 
  private:
-  struct Place {
-    Urgency urgency;
-    std::uint64_t number;
-    auto operator<=>(const Place&) const = default;
-  };
-
-  Clock& clock_;
-  std::map<Place, std::string> ready_;
-  std::map<std::string, Place> place_of_;
   struct InWork {
     Urgency taken_as;
     std::optional<Urgency> again{};  ///< added meanwhile
   };
+
+  Lanes& ready_as(Urgency urgency) { return ready_.at(static_cast<std::size_t>(urgency)); }
+  std::optional<Urgency> most_urgent(Urgency least) const;
+
+  Clock& clock_;
+  LaneOf lane_of_;
+  std::array<Lanes, 3> ready_;                 ///< by urgency
+  std::map<std::string, Urgency> urgency_of_;  ///< of those that are ready
   std::map<std::string, InWork> in_work_;
   std::set<std::pair<TimePoint, std::string>> later_;
   std::map<std::string, std::pair<TimePoint, Urgency>> time_of_;
-  std::uint64_t next_number_ = 0;
   bool stopped_ = false;
   std::set<Wake*> takers_;
   Wake timer_wake_;

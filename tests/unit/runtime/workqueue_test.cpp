@@ -52,6 +52,17 @@ TEST_CASE_METHOD(Fixture, "closings go first, and a key takes its highest urgenc
   CHECK(taken == std::vector<std::string>{"close", "slow", "open"});
 }
 
+TEST_CASE_METHOD(Fixture, "keys of a lane come together, closings before all lanes", "[runtime]") {
+  queue.use_lanes([](const std::string& key) { return key.substr(0, 1); });
+  for (const char* key : {"a1", "b1", "a2", "b2"}) queue.add(key);
+  queue.add("c1", Urgency::closing);
+  queue.add("b2", Urgency::closing);
+  CHECK(queue.ready() == 5);
+  take(5);
+  CHECK(taken == std::vector<std::string>{"c1", "b2", "a1", "a2", "b1"});
+  CHECK(queue.idle());
+}
+
 /// Never comes to an end of its own.
 struct Stuck final : Reconciler {
   explicit Stuck(Clock& with) : clock(with) {}
