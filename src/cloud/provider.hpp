@@ -26,8 +26,9 @@ struct ListedGroup {
 
 /// One account (subscription) of a cloud. Ids are ARM ids. Errors are classed as
 /// facts of the API demand: `busy` for the per-group lock, `throttled` with `retry_after` for
-/// budgets, `locked` for ScopeLocked and policy, `not_found` for a missing resource. Calls that
-/// concern one group say what they are for: where calls are limited, that decides who goes first.
+/// budgets (with the code `budget_used_up` for those kept here), `locked` for ScopeLocked and
+/// policy, `not_found` for a missing resource. Calls that concern one group say what they are for:
+/// where calls are limited, that decides who goes first.
 class Provider {
  public:
   virtual ~Provider() = default;

@@ -15,7 +15,8 @@ Error out_of_tokens(Work work, bool is_write, Duration wait) {
   Error error{.kind = Error::Kind::throttled,
               .message = std::string("not sent, the subscription's budget of ") +
                          name_of(is_write) + " is used up" +
-                         (is_closing(work) ? "" : " but for closings")};
+                         (is_closing(work) ? "" : " but for closings"),
+              .code = budget_used_up};
   // Others must not hear of a time to come back: their group may have to close before it.
   if (is_closing(work)) error.retry_after = wait;
   return error;

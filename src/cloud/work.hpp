@@ -21,6 +21,9 @@ inline constexpr std::size_t kinds_of_work = 6;
 /// Closings alone may use what is kept of connections and budgets.
 constexpr bool is_closing(Work work) { return work <= Work::closing; }
 
+/// The code of a `throttled` that the server did not say: its own budget held the call back.
+inline constexpr const char* budget_used_up = "BudgetUsedUp";
+
 const char* to_string(Work work);  ///< "overdue_closing", …: as it stands in logs and metrics
 
 }  // namespace portcullis::cloud

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controllers/account_problem.hpp"
 #include "controllers/clock_watch.hpp"
 #include "controllers/orphans.hpp"
 #include "controllers/resources.hpp"
@@ -10,7 +11,6 @@
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 #include "plan/rule_codec.hpp"
-#include "plan/steady_text.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -38,7 +38,13 @@ Task<Result<runtime::Next>> AccountReconciler::reconcile(std::string key) {
   }
 
   world_.forget_machines();
-  const auto listed = co_await list_groups(account);
+  const auto provider = world_.provider_of(*account);
+  Result<Done> listed = Done{};
+  if (provider) {
+    listed = co_await list_groups(account, *provider);
+  } else {
+    listed = fail(provider.error());
+  }
   AccountView& view = world_.account_views[key];
   const bool changed = view.error.has_value() == listed.has_value() || !view.listed;
   if (listed) {
@@ -54,8 +60,10 @@ Task<Result<runtime::Next>> AccountReconciler::reconcile(std::string key) {
     }
   }
   if (!listed) {
-    const auto reported = co_await report(account, false, plan::reason::credential_failed,
-                                          plan::steady_text(listed.error().message));
+    auto problem =
+        provider ? describe_unread(listed.error()) : describe_no_provider(listed.error());
+    const auto reported =
+        co_await report(account, false, std::move(problem.reason), std::move(problem.message));
     if (!reported) co_return fail(reported.error());
     co_return fail(listed.error());
   }
@@ -86,15 +94,13 @@ Task<Result<runtime::Next>> AccountReconciler::reconcile(std::string key) {
   co_return runtime::Next{.at = world_.clock.now() + list_again};
 }
 
-Task<Result<Done>> AccountReconciler::list_groups(Pointer account) {
-  const auto provider = world_.provider_of(*account);
-  if (!provider) co_return fail(provider.error());
-  const auto checked = co_await (*provider)->check();
+Task<Result<Done>> AccountReconciler::list_groups(Pointer account, cloud::Provider* provider) {
+  const auto checked = co_await provider->check();
   if (!checked) co_return fail(checked.error());
   auto scope = model::network_scope(*account);
   // "*" is the whole subscription, which a list of no names means.
   if (std::ranges::find(scope, "*") != scope.end()) scope.clear();
-  const auto groups = co_await (*provider)->list_groups(scope);
+  const auto groups = co_await provider->list_groups(scope);
   if (!groups) co_return fail(groups.error());
   const TimePoint now = world_.clock.now();
   for (const auto& group : *groups) {

@@ -22,7 +22,7 @@ class AccountReconciler final : public runtime::Reconciler {
  private:
   using Pointer = kube::Store<model::CloudAccount>::Pointer;
 
-  Task<Result<Done>> list_groups(Pointer account);
+  Task<Result<Done>> list_groups(Pointer account, cloud::Provider* provider);
   Task<Result<Done>> report(Pointer account, bool ready, std::string reason, std::string message);
   std::string what_is_left(const model::CloudAccount& account) const;
 

@@ -109,34 +109,77 @@ TEST_CASE_METHOD(Fixture, "the last group to be read is planned anew, too: only 
   CHECK_FALSE(world.group_queue.idle());
 }
 
-TEST_CASE_METHOD(Fixture, "a credential that does not work is said, and tried again",
+TEST_CASE_METHOD(Fixture,
+                 "what keeps the subscription from being read is said, and it is tried again",
                  "[controllers]") {
-  std::string problem;
-  const auto set = [&](Error::Kind kind, const std::string& call, const std::string& what) {
-    problem = what;
-    cloud.fail_always[call] = {.kind = kind, .message = what};
+  Error problem;
+  std::string reason;
+  std::string begins;
+  const auto set = [&](const std::string& call, Error error) {
+    problem = error;
+    cloud.fail_always[call] = std::move(error);
   };
   REQUIRE(pass());
   bool before = false;
-  SECTION("its file cannot be read") {
-    problem = "cannot read /credentials/secret: No such file or directory";
-    no_provider = Error{.kind = Error::Kind::unavailable, .message = problem};
+  SECTION("a file of its credential cannot be read") {
+    problem = {.message = "cannot read /credentials/secret: No such file or directory"};
+    no_provider = problem;
+    reason = "CredentialFailed";
   }
-  SECTION("it is not accepted") { set(Error::Kind::unauthorized, "check", "401 AADSTS7000215"); }
-  SECTION("it may not read") { set(Error::Kind::forbidden, "check", "403 AuthorizationFailed"); }
-  SECTION("it may not list") { set(Error::Kind::forbidden, "list_groups", "403 on the list"); }
-  SECTION("after it did") {
+  SECTION("its credential is not accepted") {
+    set("check", {.kind = Error::Kind::unauthorized, .message = "401 AADSTS7000215"});
+    reason = "CredentialFailed";
+  }
+  SECTION("or no longer") {
     before = true;
     REQUIRE(pass());
     REQUIRE(condition("Ready")["status"] == "True");
-    set(Error::Kind::unauthorized, "check", "401 expired");
+    set("check", {.kind = Error::Kind::unauthorized, .message = "401 expired"});
+    reason = "CredentialFailed";
+  }
+  SECTION("it may not read") {
+    set("check", {.kind = Error::Kind::forbidden, .message = "403 AuthorizationFailed"});
+    reason = "NotPermitted";
+    begins = "the operator's identity lacks a right in the subscription: ";
+  }
+  SECTION("it may not list") {
+    set("list_groups", {.kind = Error::Kind::forbidden, .message = "403 on the list"});
+    reason = "NotPermitted";
+    begins = "the operator's identity lacks a right in the subscription: ";
+  }
+  SECTION("the cloud throttles") {
+    set("list_groups", {.kind = Error::Kind::throttled,
+                        .message = "429 TooManyRequests",
+                        .code = "TooManyRequests",
+                        .status = 429});
+    reason = "Throttled";
+    begins = "the cloud throttles calls, so the subscription is read later: ";
+  }
+  SECTION("its own budget of reads is used up") {
+    set("list_groups", {.kind = Error::Kind::throttled,
+                        .message = "not sent, the subscription's budget of reads is used up",
+                        .code = cloud::budget_used_up});
+    reason = "BudgetUsedUp";
+    begins =
+        "the reads that the operator allows itself are used up, so the subscription is read "
+        "later: ";
+  }
+  SECTION("no answer") {
+    set("check", {.kind = Error::Kind::timeout, .message = "no answer in 30s"});
+    reason = "CloudError";
+    begins = "the cloud does not answer as it should: ";
+  }
+  SECTION("an answer that is none") {
+    set("list_groups", {.kind = Error::Kind::malformed, .message = "the answer is no JSON"});
+    reason = "CloudError";
+    begins = "the cloud does not answer as it should: ";
   }
   const auto failed = pass();
   REQUIRE_FALSE(failed);
-  CHECK(failed.error().message == problem);
+  CHECK(failed.error().message == problem.message);
   CHECK(condition("Ready")["status"] == "False");
-  CHECK(condition("Ready")["reason"] == "CredentialFailed");
-  CHECK(message() == problem);
+  CHECK(condition("Ready")["reason"] == reason);
+  CHECK(message() == begins + problem.message);
   CHECK(world.account_views["prod"].error);
   // What was listed once is known; what never was is not.
   CHECK(world.account_views["prod"].listed == before);
