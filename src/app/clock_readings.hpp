@@ -8,9 +8,14 @@
 
 namespace portcullis::app {
 
-/// This machine's clock and those of all servers that were heard of lately. `cluster` is the API
-/// server's origin; `identity` tells on which machine to look.
-std::vector<plan::ClockReading> read_clocks(const SystemClock& clock, const std::string& cluster,
-                                            const std::string& identity);
+/// Whose clocks to read.
+struct ClockOwners {
+  std::string identity;  ///< tells on which machine to look
+  std::string cluster;   ///< the API server's origin
+  std::string cloud;     ///< that of the resource manager
+};
+
+/// This machine's clock, and those of both servers if they were heard of lately.
+std::vector<plan::ClockReading> read_clocks(const SystemClock& clock, const ClockOwners& owners);
 
 }  // namespace portcullis::app

@@ -224,8 +224,10 @@ class Operator {
         *world_, client, options_.ns, [this](Task<void> watch) { spawn(std::move(watch)); },
         random_seed());
     spawn(guard_->run());
-    world_->read_clocks = [this, cluster = net::to_string(connection_.config.origin)] {
-      return read_clocks(clock_, cluster, identity_);
+    world_->clocks.read = [this](const model::CloudAccount& account) {
+      return read_clocks(clock_, {.identity = identity_,
+                                  .cluster = net::to_string(connection_.config.origin),
+                                  .cloud = providers_.origin_of(account)});
     };
     clock_watch_ = std::make_unique<controllers::ClockWatch>(*world_);
     spawn(clock_watch_->run());

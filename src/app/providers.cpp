@@ -4,6 +4,7 @@
 
 #include "model/resource_id.hpp"
 #include "net/cpprest_transport.hpp"
+#include "net/url.hpp"
 
 namespace portcullis::app {
 namespace {
@@ -50,20 +51,27 @@ Providers::Providers(asio::io_context& io, Clock& clock, const AzureFlags& flags
             return std::make_unique<MeteredTransport>(std::move(*made), clock, calls);
           }) {}
 
-Result<cloud::AzureOptions> Providers::options_for(const model::CloudAccount& account) const {
-  const auto endpoints = cloud::azure_endpoints(account.environment);
+Result<cloud::AzureEndpoints> Providers::endpoints_for(const model::CloudAccount& account) const {
+  auto endpoints = cloud::azure_endpoints(account.environment);
   if (!endpoints) {
     return fail(Error::Kind::invalid,
                 "spec.azure.environment \"" + account.environment + "\" is unknown");
   }
-  cloud::AzureOptions out{.endpoints = *endpoints, .subscription_id = account.subscription};
   if (!flags_.arm_endpoint.empty()) {
-    out.endpoints.arm = flags_.arm_endpoint;
-    out.endpoints.audience = flags_.arm_endpoint;
+    endpoints->arm = flags_.arm_endpoint;
+    endpoints->audience = flags_.arm_endpoint;
   }
-  if (!flags_.login_endpoint.empty()) out.endpoints.login = flags_.login_endpoint;
-  if (!flags_.imds_endpoint.empty()) out.endpoints.imds = flags_.imds_endpoint;
-  out.endpoints.ca_pem = ca_pem_;
+  if (!flags_.login_endpoint.empty()) endpoints->login = flags_.login_endpoint;
+  if (!flags_.imds_endpoint.empty()) endpoints->imds = flags_.imds_endpoint;
+  endpoints->ca_pem = ca_pem_;
+  return *std::move(endpoints);
+}
+
+Result<cloud::AzureOptions> Providers::options_for(const model::CloudAccount& account) const {
+  auto endpoints = endpoints_for(account);
+  if (!endpoints) return fail(endpoints.error());
+  cloud::AzureOptions out{.endpoints = std::move(*endpoints),
+                          .subscription_id = account.subscription};
   out.tenant_id = account.tenant;
   out.client_id = account.client_id.empty() ? flags_.default_client_id : account.client_id;
   out.credential = kind_of(account.credential);
@@ -101,6 +109,12 @@ Result<cloud::AzureProvider*> Providers::of(const model::CloudAccount& account) 
   if (!made) return fail(made.error());
   entry = {.made_of = made_of, .provider = std::move(*made)};
   return entry.provider.get();
+}
+
+std::string Providers::origin_of(const model::CloudAccount& account) const {
+  const auto endpoints = endpoints_for(account);
+  const auto url = endpoints ? net::parse_url(endpoints->arm) : std::nullopt;
+  return url ? net::to_string(url->origin) : std::string();
 }
 
 void Providers::close() {

@@ -23,6 +23,9 @@ class Providers {
 
   Result<cloud::AzureProvider*> of(const model::CloudAccount& account);
 
+  /// That of the resource manager which it asks, as the clock knows it; empty: none is known.
+  std::string origin_of(const model::CloudAccount& account) const;
+
   /// By subscription in lower case; what was counted since the start.
   const std::map<std::string, cloud::Budgets>& budgets() const { return budgets_; }
 
@@ -35,6 +38,7 @@ class Providers {
     std::unique_ptr<cloud::AzureProvider> provider;
   };
 
+  Result<cloud::AzureEndpoints> endpoints_for(const model::CloudAccount& account) const;
   Result<cloud::AzureOptions> options_for(const model::CloudAccount& account) const;
 
   Clock& clock_;

@@ -168,7 +168,7 @@ Task<Result<Done>> AccountReconciler::report(Pointer account, bool ready, std::s
        .reason = proven ? plan::reason::guarded : plan::reason::guard_lost,
        .message = proven ? "a request under a forged name is refused" : world_.guard.problem});
   status.conditions.push_back(describe_orphans(world_, *account));
-  const model::Condition clocks = describe_clocks(world_);
+  const model::Condition clocks = describe_clocks(world_, *account);
   status.conditions.push_back(clocks);
   const auto json = api::to_json(status, account->meta, account->status, world_.clock.now());
   const auto said_before = [&](const char* type) -> std::optional<model::Truth> {

@@ -1,5 +1,8 @@
 #include "controllers/clock_watch.hpp"
 
+#include <set>
+#include <utility>
+
 #include "base/log.hpp"
 #include "plan/reasons.hpp"
 
@@ -9,12 +12,20 @@ namespace {
 // The machine's clock may be set at any moment, and nobody is told.
 constexpr Duration look_again = std::chrono::seconds(2);
 
+void log_clocks(const plan::ClockView& seen) {
+  if (seen.skewed) {
+    log::warning("clocks disagree",
+                 {{"problem", seen.problem}, {"opens", seen.stops_openings ? "nothing" : "still"}});
+  } else {
+    log::info("clocks agree again", {{"milliseconds", seen.apart.count()}});
+  }
+}
+
 }  // namespace
 
 Task<void> ClockWatch::run() {
   while (!stopped_) {
-    const plan::ClockView seen = world_.look_at_clocks();
-    if (seen.problem != told_.problem) tell(seen);
+    look();
     co_await world_.clock.sleep_for(look_again, &wake_);
   }
 }
@@ -24,25 +35,36 @@ void ClockWatch::stop() {
   wake_.notify();
 }
 
-void ClockWatch::tell(const plan::ClockView& seen) {
-  if (seen.skewed) {
-    log::warning("clocks disagree",
-                 {{"problem", seen.problem}, {"opens", seen.stops_openings ? "nothing" : "still"}});
-  } else {
-    log::info("clocks agree again", {{"milliseconds", seen.apart.count()}});
+void ClockWatch::look() {
+  std::map<std::string, plan::ClockView> seen;
+  std::set<std::string> logged;  // most accounts have one cloud: its clock is told once
+  for (const auto& [name, account] : world_.stores.accounts.all()) {
+    const plan::ClockView& now = seen.emplace(name, world_.clocks.look(*account)).first->second;
+    const plan::ClockView before = told_[name];
+    if (now.problem == before.problem) continue;
+    if (logged.insert(now.problem).second) log_clocks(now);
+    wake(*account, now.stops_openings || before.stops_openings);
   }
-  const bool concerns_openings = seen.stops_openings || told_.stops_openings;
-  told_ = seen;
-  for (const auto& [key, account] : world_.stores.accounts.all()) world_.account_queue.add(key);
-  if (!concerns_openings) return;
-  for (const auto& [key, view] : world_.groups) {
-    world_.mark_group(view.id, runtime::Workqueue::Urgency::normal);
-  }
-  for (const auto& [key, request] : world_.stores.requests.all()) world_.request_queue.add(key);
+  told_ = std::move(seen);
 }
 
-model::Condition describe_clocks(World& world) {
-  const plan::ClockView& clocks = world.look_at_clocks();
+void ClockWatch::wake(const model::CloudAccount& account, bool concerns_openings) {
+  const std::string& name = account.meta.name;
+  world_.account_queue.add(name);
+  if (!concerns_openings) return;
+  for (const auto& [key, view] : world_.groups) {
+    const auto* owner = world_.account_of(view.id);
+    if (owner == nullptr || owner->meta.name != name) continue;
+    world_.mark_group(view.id, runtime::Workqueue::Urgency::normal);
+  }
+  for (const auto& [key, request] : world_.stores.requests.all()) {
+    const auto policy = world_.stores.policies.find(request->meta.ns + "/" + request->policy);
+    if (policy && policy->account == name) world_.request_queue.add(key);
+  }
+}
+
+model::Condition describe_clocks(World& world, const model::CloudAccount& account) {
+  const plan::ClockView& clocks = world.clocks.look(account);
   if (clocks.skewed) {
     return {.type = "ClockSkewed",
             .status = model::Truth::yes,

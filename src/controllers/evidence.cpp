@@ -83,11 +83,14 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
     evidence.message = "NSG \"" + model::short_name(id) + "\": " + view->second.error->message;
     return true;
   }
-  if (world.clocks.stops_openings && !is_wanted(verdict, view->second)) {
-    evidence.reason = plan::reason::clock_skew;
-    evidence.message = "NSG \"" + model::short_name(id) +
-                       "\": waits until the clocks agree: " + world.clocks.problem;
-    return true;
+  if (const auto* account = world.account_of(id);
+      account != nullptr && !is_wanted(verdict, view->second)) {
+    if (const auto& clocks = world.clocks.last_of(*account); clocks.stops_openings) {
+      evidence.reason = plan::reason::clock_skew;
+      evidence.message =
+          "NSG \"" + model::short_name(id) + "\": waits until the clocks agree: " + clocks.problem;
+      return true;
+    }
   }
   if (const auto* rule = find_unsettled_of_grant(view->second, verdict.meta.uid)) {
     const bool failed = model::write_failed(*rule);

@@ -189,7 +189,7 @@ void GroupReconciler::replan(const std::string& key) {
 
 void GroupReconciler::plan_wants(GroupView& view, const model::CloudAccount& account,
                                  const std::string& key) {
-  const bool may_open = may_write_() && !world_.look_at_clocks().stops_openings;
+  const bool may_open = may_write_() && !world_.clocks.look(account).stops_openings;
   const auto desired = gather_wants(world_, account, key, may_open);
   view.considered.clear();
   for (const auto& open : desired.opens) {
@@ -283,8 +283,10 @@ Task<Result<Closing>> GroupReconciler::apply(cloud::Provider* provider, std::str
       }
       // Asking took time: the lease has to outlive the write that begins now.
       if (!may_write_()) co_return fail(Error::Kind::cancelled, "the lease is not ours");
-      if (world_.look_at_clocks().stops_openings) {
-        co_return fail(Error::Kind::conflict, world_.clocks.problem);
+      const auto* account = world_.account_of(group);
+      if (account == nullptr) co_return fail(Error::Kind::conflict, "its account is gone");
+      if (const auto& clocks = world_.clocks.look(*account); clocks.stops_openings) {
+        co_return fail(Error::Kind::conflict, clocks.problem);
       }
     }
     if (change.change_class == plan::ChangeClass::keep && what_may_claim(world_)) {

@@ -159,10 +159,12 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
                   .message = std::move(*unknown)};
     }
   }
-  if (decision.kind == plan::Decision::Kind::grant && world_.look_at_clocks().stops_openings) {
-    decision = {.kind = plan::Decision::Kind::wait,
-                .reason = plan::reason::clock_skew,
-                .message = "waits until the clocks agree: " + world_.clocks.problem};
+  if (decision.kind == plan::Decision::Kind::grant) {
+    if (const auto& clocks = world_.clocks.look(*account); clocks.stops_openings) {
+      decision = {.kind = plan::Decision::Kind::wait,
+                  .reason = plan::reason::clock_skew,
+                  .message = "waits until the clocks agree: " + clocks.problem};
+    }
   }
   if (decision.kind == plan::Decision::Kind::grant) {
     // Counted before the authorizer is asked: of two requests that race, the second sees the first.
@@ -180,7 +182,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
                       now_request->meta.uid == request->meta.uid &&
                       now_request->meta.generation == request->meta.generation;
     if (!same || !may_decide_() || !world_.guard.holds || what_may_claim(world_) ||
-        world_.look_at_clocks().stops_openings) {
+        world_.clocks.look(*account).stops_openings) {
       forget_sent(request->meta.uid);
       co_return fail(Error::Kind::conflict, "something changed while the authorizer was asked");
     }

@@ -132,11 +132,6 @@ void World::remember_end(const model::AccessVerdict& verdict,
   ended_seen.emplace(verdict.meta.uid, SeenEnd{.end = end, .until = until});
 }
 
-const plan::ClockView& World::look_at_clocks() {
-  if (read_clocks) clocks = plan::judge_clocks(read_clocks(), clocks);
-  return clocks;
-}
-
 const model::CloudAccount* World::account_of(std::string_view resource_id) const {
   const auto id = model::parse_resource_id(resource_id);
   if (!id) return nullptr;

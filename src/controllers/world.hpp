@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "cloud/provider.hpp"
+#include "controllers/account_clocks.hpp"
 #include "controllers/coming_grants.hpp"
 #include "controllers/inventory_view.hpp"
 #include "controllers/machine_views.hpp"
@@ -17,7 +18,6 @@
 #include "model/account.hpp"
 #include "model/policy.hpp"
 #include "model/request.hpp"
-#include "plan/clock_skew.hpp"
 #include "plan/drift.hpp"
 #include "plan/evaluator.hpp"
 #include "plan/lifecycle.hpp"
@@ -185,9 +185,7 @@ class World {
   std::map<std::string, AccountView> account_views{};
   std::map<std::string, InventoryView> inventories{};  ///< by account, of those with policies
   GuardView guard{};
-  /// What the clocks that are known say now; empty: they agree.
-  std::function<std::vector<plan::ClockReading>()> read_clocks{};
-  plan::ClockView clocks{};  ///< as last looked at
+  AccountClocks clocks{};
   /// Grants that are over and were proven closed since the start, by verdict uid: nothing of ours
   /// opens for them again, so later readings need not prove it anew.
   std::set<std::string> proven_closed{};
@@ -229,9 +227,6 @@ class World {
   Result<cloud::Provider*> provider_of(const model::CloudAccount& account) {
     return provider_of_(account);
   }
-
-  /// Reads the clocks: to be done before anything opens.
-  const plan::ClockView& look_at_clocks();
 
   /// The account that owns a subscription: the oldest that names it.
   const model::CloudAccount* account_of(std::string_view resource_id) const;

@@ -15,7 +15,10 @@ TEST_CASE("each clock is told by its name, with what it says and who can set it"
   const TimePoint now = clock.wall_now();
   clock.observe(now, "https://10.0.0.1");
   clock.observe(now + 2min, "https://management.azure.com");
-  const auto readings = read_clocks(clock, "https://10.0.0.1", "pod-1");
+  clock.observe(now - 2min, "https://management.chinacloudapi.cn");
+  const auto readings = read_clocks(clock, {.identity = "pod-1",
+                                            .cluster = "https://10.0.0.1",
+                                            .cloud = "https://management.azure.com"});
   REQUIRE(readings.size() == 3);
   CHECK(readings[0].whose == "this machine's clock (pod-1)");
   CHECK(readings[1].whose == "the API server's (https://10.0.0.1)");
@@ -26,6 +29,13 @@ TEST_CASE("each clock is told by its name, with what it says and who can set it"
   CHECK((std::chrono::abs(readings[1].says - readings[0].says) < 1s));
   CHECK((std::chrono::abs(readings[2].says - readings[0].says - 2min) < 1s));
   CHECK(plan::judge_clocks(readings, {}).stops_openings);
+
+  // Whoever has another cloud is not concerned, nor is one whose cloud was not heard of.
+  const auto others = read_clocks(clock, {.identity = "pod-1",
+                                          .cluster = "https://10.0.0.1",
+                                          .cloud = "https://management.usgovcloudapi.net"});
+  REQUIRE(others.size() == 2);
+  CHECK_FALSE(plan::judge_clocks(others, {}).skewed);
 }
 
 }  // namespace

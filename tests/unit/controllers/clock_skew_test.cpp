@@ -5,19 +5,33 @@
 namespace portcullis::controllers {
 namespace {
 
-/// Clocks that a test sets: this machine's and those of two servers, by the world's own.
+/// Clocks that a test sets: this machine's, the API server's and the account's cloud's, by the
+/// world's own; and that of a cloud that other accounts have.
 struct Clocks : RequestScene {
   Duration node{0};
+  Duration cluster{0};
   Duration cloud_ahead{0};
+  Duration other_cloud{0};
   AccountReconciler accounts{world, client, events};
 
   Clocks() {
-    world.read_clocks = [this] {
+    world.clocks.read = [this](const model::CloudAccount& of) {
+      const Duration ahead = of.meta.name == "prod" ? cloud_ahead : other_cloud;
       return std::vector<plan::ClockReading>{
           {.whose = "node", .owner = "the node's admin", .says = clock.now() + node},
-          {.whose = "API server", .owner = "the cluster's admin", .says = clock.now()},
-          {.whose = "cloud", .owner = "the cloud's admin", .says = clock.now() + cloud_ahead}};
+          {.whose = "API server", .owner = "the cluster's admin", .says = clock.now() + cluster},
+          {.whose = "cloud", .owner = "the cloud's admin", .says = clock.now() + ahead}};
     };
+  }
+
+  /// A second account, of a cloud of its own, that nobody uses.
+  void add_account() {
+    json other = held(account());
+    other["metadata"]["name"] = "other";
+    other["metadata"]["uid"] = "other";
+    other["spec"]["azure"]["subscriptionID"] = "22222222-1111-4111-8111-111111111111";
+    api.objects["cloudaccounts/other"] = other;
+    api.deliver(world);
   }
 
   void account_pass() {
@@ -169,6 +183,27 @@ TEST_CASE_METHOD(Clocks, "a rule that somebody removed does not come back while 
   CHECK(is_open());
 }
 
+TEST_CASE_METHOD(Clocks, "another cloud's clock stops no account but its own",
+                 "[controllers][time]") {
+  add_account();
+  other_cloud = GENERATE(as<Duration>{}, -1h, 31s, 1h);
+  account_pass();
+  CHECK(account_condition()["status"] == "False");
+  open();
+  CHECK(describe_clocks(world, *world.stores.accounts.find("other")).status == model::Truth::yes);
+  CHECK(world.clocks.last_of(*world.stores.accounts.find("other")).stops_openings);
+}
+
+TEST_CASE_METHOD(Clocks, "the API server's and the node's clocks stop all accounts",
+                 "[controllers][time]") {
+  add_account();
+  const bool is_node = GENERATE(true, false);
+  (is_node ? node : cluster) = GENERATE(as<Duration>{}, -31s, 1h);
+  for (const char* name : {"prod", "other"}) {
+    CHECK(world.clocks.look(*world.stores.accounts.find(name)).stops_openings);
+  }
+}
+
 TEST_CASE_METHOD(Clocks, "when clocks part or meet, whoever says so or waits for it is woken",
                  "[controllers][time]") {
   ClockWatch watch(world);
@@ -190,6 +225,16 @@ TEST_CASE_METHOD(Clocks, "when clocks part or meet, whoever says so or waits for
     clock.run_for(io, 2s);
     CHECK(drain(world.account_queue) == std::vector<std::string>{"prod"});
     CHECK(world.request_queue.ready() == 0);
+  }
+  SECTION("another cloud's: its account alone") {
+    add_account();
+    clock.run_for(io, 2s);
+    drain(world.account_queue);
+    other_cloud = 31s;
+    clock.run_for(io, 2s);
+    CHECK(drain(world.account_queue) == std::vector<std::string>{"other"});
+    CHECK(world.request_queue.ready() == 0);
+    CHECK(world.group_queue.ready() == 0);
   }
   SECTION("far: requests and groups as well, and again when they meet") {
     for (const Duration off : {31s, 0s}) {
