@@ -1,0 +1,100 @@
+#include "controllers/policy_reading.hpp"
+
+#include <algorithm>
+
+#include "controllers/policy_targets.hpp"
+#include "controllers/resources.hpp"
+#include "model/resource_id.hpp"
+#include "plan/rule_codec.hpp"
+#include "plan/scope.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+/// Those that hold a lock of the policy, wherever its machines are now.
+void mark_locking_groups(World& world, const model::JitPolicy& policy) {
+  const std::string owner = plan::owner_of(policy.account, policy.meta.ns, policy.meta.name);
+  for (const auto& [key, group] : world.groups) {
+    if (!group.group) continue;
+    const bool locks = std::ranges::any_of(group.group->rules, [&](const auto& rule) {
+      const auto mark = plan::read_mark(rule, world.instance);
+      const auto* own = std::get_if<plan::OwnMark>(&mark);
+      return own != nullptr && own->owner == owner;
+    });
+    if (locks) world.mark_group(group.id, runtime::Workqueue::Urgency::normal);
+  }
+}
+
+/// Whom the selectors picked before the start, or the policy had before its spec changed: they are
+/// looked at again, since a list may hide them. The status only says whom to ask about.
+Task<Result<Done>> recall(World& world, kube::Client& client, PolicyPointer policy,
+                          std::shared_ptr<const model::CloudAccount> account) {
+  if (!plan::has_selector(*policy)) co_return Done{};
+  Selection& selection = selection_of(world, *policy);
+  const auto before = world.policy_views.find(policy->meta.key());
+  if (before != world.policy_views.end() && before->second.uid == policy->meta.uid &&
+      before->second.generation != policy->meta.generation) {
+    for (const auto& target : before->second.targets) {
+      add_candidate(selection, *account, target.machine.id);
+    }
+  }
+  if (selection.recalled) co_return Done{};
+  const auto object = co_await client.get(policies, {policy->meta.ns, policy->meta.name});
+  if (!object) co_return fail(object.error());
+  Selection& known = selection_of(world, *policy);
+  known.recalled = true;
+  const auto targets = object->find("status") == object->end()
+                           ? nlohmann::json::array()
+                           : object->at("status").value("targets", nlohmann::json::array());
+  for (const auto& target : targets) {
+    add_candidate(known, *account, target.value("resourceID", ""));
+  }
+  co_return Done{};
+}
+
+}  // namespace
+
+Task<Result<Done>> read_policy(World& world, kube::Client& client, PolicyPointer policy) {
+  const std::string key = policy->meta.key();
+  const auto account = world.stores.accounts.find(policy->account);
+  if (const auto recalled = co_await recall(world, client, policy, account); !recalled) {
+    co_return fail(recalled.error());
+  }
+  PolicyTargets found = co_await gather_targets(world, policy, account);
+  if (!found.listed || !world.inventories.contains(policy->account)) {
+    world.inventory_queue.add(policy->account);
+  }
+  PolicyView& view = world.policy_views[key];
+  const bool changed = view.uid != policy->meta.uid || view.generation != policy->meta.generation ||
+                       view.complete != found.complete;
+  std::set<std::string> groups;
+  for (const auto& target : view.targets) {
+    for (const auto& id : world.groups_before(target.machine.id)) groups.insert(id);
+  }
+  view = {.uid = policy->meta.uid,
+          .generation = policy->meta.generation,
+          .targets = std::move(found.list),
+          .listed = found.listed,
+          .complete = found.complete,
+          .problem_reason = std::move(found.problem_reason),
+          .problem = std::move(found.problem)};
+  for (const auto& target : view.targets) {
+    for (const auto& id : world.groups_before(target.machine.id)) {
+      const auto known = world.groups.find(model::resource_key(id));
+      if (known == world.groups.end() || !known->second.passed) groups.insert(id);
+      if (changed) groups.insert(id);
+    }
+  }
+  view.missing = found.missing;
+  if (found.released) mark_locking_groups(world, *policy);
+  for (const auto& id : groups) {
+    const auto known = world.groups.find(model::resource_key(id));
+    if (changed || known == world.groups.end() || !known->second.passed) {
+      world.mark_group(id, runtime::Workqueue::Urgency::normal);
+    }
+  }
+  if (found.error) co_return fail(*found.error);
+  co_return Done{};
+}
+
+}  // namespace portcullis::controllers
