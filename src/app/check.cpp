@@ -8,6 +8,7 @@
 
 #include "app/cloud_expectations.hpp"
 #include "app/cluster_check.hpp"
+#include "app/complaint.hpp"
 #include "app/failure.hpp"
 #include "app/providers.hpp"
 #include "base/log.hpp"
@@ -19,11 +20,6 @@ namespace {
 
 // Beyond that many resource groups a few tell enough.
 constexpr std::size_t most_resource_groups = 20;
-
-int complain(int code, const Error& error) {
-  log::error("cannot start", {{"error", error.message}, {"exit_code", code}});
-  return code;
-}
 
 /// One account: its credential, what it shows, what locks it, what it may. Writes nothing.
 class AccountCheck {

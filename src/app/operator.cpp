@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/clock_readings.hpp"
+#include "app/complaint.hpp"
 #include "app/connection.hpp"
 #include "app/endpoints.hpp"
 #include "app/failure.hpp"
@@ -50,11 +51,6 @@ std::string make_identity(const std::string& given) {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
   return std::string(host.data()) + "_" + fmt::format("{:016x}", random_seed());
-}
-
-int complain(int code, const Error& error) {
-  log::error("cannot start", {{"error", error.message}, {"exit_code", code}});
-  return code;
 }
 
 /// Everything that runs. Built bottom-up, stopped in reverse, and destroyed only when no coroutine

@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "app/complaint.hpp"
 #include "app/failure.hpp"
 #include "app/providers.hpp"
 #include "app/reaper.hpp"
@@ -34,11 +35,6 @@ Reaper::Order order_of(const ReapOptions& options) {
           .rules = {.instance = options.instance, .unexpired = options.all, .locks = options.locks},
           .resource_groups = options.resource_groups,
           .dry_run = options.dry_run};
-}
-
-int complain(int code, const Error& error) {
-  log::error("cannot start", {{"error", error.message}, {"exit_code", code}});
-  return code;
 }
 
 /// The command while it runs: what ends it, and what it prints.
