@@ -1,20 +1,19 @@
 #include "app/operator.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <random>
-#include <vector>
 
 #include "app/clock_readings.hpp"
 #include "app/complaint.hpp"
 #include "app/connection.hpp"
 #include "app/endpoints.hpp"
 #include "app/failure.hpp"
+#include "app/identity.hpp"
 #include "app/metrics.hpp"
 #include "app/providers.hpp"
 #include "app/vitals.hpp"
+#include "app/watches.hpp"
+#include "app/workforce.hpp"
 #include "base/log.hpp"
 #include "base/system_clock.hpp"
 #include "controllers/account_reconciler.hpp"
@@ -24,10 +23,8 @@
 #include "controllers/inventory_reconciler.hpp"
 #include "controllers/policy_reconciler.hpp"
 #include "controllers/request_reconciler.hpp"
-#include "controllers/resources.hpp"
 #include "controllers/wiring.hpp"
 #include "kube/lease.hpp"
-#include "kube/reflector.hpp"
 
 namespace portcullis::app {
 namespace {
@@ -39,19 +36,6 @@ static_assert(cloud::AzureLimits{}.write_deadline < lease_margin);
 constexpr Duration drain_time = std::chrono::seconds(5);
 // So may Events that have not gone out yet.
 constexpr Duration events_time = std::chrono::seconds(2);
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32) | device();
-}
-
-/// "<host>_<random>": two processes on one host are two holders.
-std::string make_identity(const std::string& given) {
-  if (!given.empty()) return given;
-  std::array<char, 256> host{};
-  gethostname(host.data(), host.size() - 1);
-  return std::string(host.data()) + "_" + fmt::format("{:016x}", random_seed());
-}
 
 /// Everything that runs. Built bottom-up, stopped in reverse, and destroyed only when no coroutine
 /// is left.
@@ -96,10 +80,10 @@ class Operator {
                           .skews = clock_.skews(),
                           .cloud = &cloud_calls_,
                           .budgets = &providers_.budgets()};
-    for (const auto& controller : controllers_) sources.controllers.push_back(controller.get());
-    for (const auto& [kind, reflector] : watches_) {
-      sources.watches.emplace(kind, reflector->stats().last_activity);
+    for (const auto& controller : workforce_.controllers()) {
+      sources.controllers.push_back(controller.get());
     }
+    if (watches_) sources.watches = watches_->last_heard();
     return sources;
   }
 
@@ -210,15 +194,10 @@ class Operator {
     world_->stores.requests.when_synced(synced);
     world_->stores.decisions.when_synced(synced);
     world_->stores.verdicts.when_synced(synced);
-    add_reflector(controllers::accounts, world_->stores.accounts);
-    add_reflector(controllers::policies, world_->stores.policies);
-    add_reflector(controllers::requests, world_->stores.requests);
-    add_reflector(controllers::decisions, world_->stores.decisions);
-    add_reflector(controllers::verdicts, world_->stores.verdicts);
+    watches_ = std::make_unique<Watches>(client, world_->stores, spawn_);
     spawn(send_events());
-    guard_ = std::make_unique<controllers::AdmissionGuard>(
-        *world_, client, options_.ns, [this](Task<void> watch) { spawn(std::move(watch)); },
-        random_seed());
+    guard_ = std::make_unique<controllers::AdmissionGuard>(*world_, client, options_.ns, spawn_,
+                                                           random_seed());
     spawn(guard_->run());
     world_->clocks.read = [this](const model::CloudAccount& account) {
       return read_clocks(clock_, {.identity = identity_,
@@ -235,43 +214,17 @@ class Operator {
     // They wait for the cloud most of the time, and each provider limits its own calls: one that is
     // slow must not hold up the closings of the others. Nor must many openings: some workers do
     // nothing but close.
-    add_controller({.name = "account", .workers = 8}, *accounts_, world_->account_queue);
-    add_controller({.name = "inventory", .workers = 4}, *inventory_, world_->inventory_queue);
-    add_controller({.name = "policy", .workers = 16}, *policies_, world_->policy_queue);
-    add_controller({.name = "request", .workers = 64, .closing_workers = 16}, *requests_,
+    workforce_.add({.name = "account", .workers = 8}, *accounts_, world_->account_queue);
+    workforce_.add({.name = "inventory", .workers = 4}, *inventory_, world_->inventory_queue);
+    workforce_.add({.name = "policy", .workers = 16}, *policies_, world_->policy_queue);
+    workforce_.add({.name = "request", .workers = 64, .closing_workers = 16}, *requests_,
                    world_->request_queue);
-    add_controller({.name = "group", .workers = 64, .closing_workers = 16}, *groups_,
+    workforce_.add({.name = "group", .workers = 64, .closing_workers = 16}, *groups_,
                    world_->group_queue);
     log::info("ready", {{"accounts", world_->stores.accounts.all().size()},
                         {"policies", world_->stores.policies.all().size()},
                         {"requests", world_->stores.requests.all().size()},
                         {"verdicts", world_->stores.verdicts.all().size()}});
-  }
-
-  void add_reflector(const kube::Resource& resource, kube::ObjectSink& sink) {
-    reflectors_.push_back(
-        std::make_unique<kube::Reflector>(*connection_.client, resource, sink, random_seed()));
-    watches_.emplace(resource.kind, reflectors_.back().get());
-    spawn(reflectors_.back()->run());
-  }
-
-  void add_controller(runtime::ControllerOptions options, runtime::Reconciler& reconciler,
-                      runtime::Workqueue& queue) {
-    controllers_.push_back(std::make_unique<runtime::Controller>(std::move(options), reconciler,
-                                                                 queue, clock_, random_seed()));
-    runtime::Controller& controller = *controllers_.back();
-    spawn(controller.run_timers());
-    using Urgency = runtime::Workqueue::Urgency;
-    const int workers = controller.options().workers;
-    for (int worker = 0; worker < workers + controller.options().closing_workers; ++worker) {
-      ++busy_;
-      spawn(serve(&controller, worker < workers ? Urgency::background : Urgency::closing));
-    }
-  }
-
-  Task<void> serve(runtime::Controller* controller, runtime::Workqueue::Urgency least) {
-    co_await controller->work(least);
-    if (--busy_ == 0) idle_.notify();
   }
 
   Task<void> send_events() {
@@ -302,7 +255,7 @@ class Operator {
 
   Task<void> drain() {
     const BootTime until = std::min(clock_.boot_now() + drain_time, stop_by_);
-    while (busy_ > 0 && clock_.boot_now() < until) {
+    while (workforce_.busy() && clock_.boot_now() < until) {
       co_await clock_.sleep_for(until - clock_.boot_now(), &idle_);
     }
     providers_.close();
@@ -323,7 +276,7 @@ class Operator {
 
   /// The lease is back (or lost): end what is left.
   Task<void> finish() {
-    for (auto& reflector : reflectors_) reflector->stop();
+    if (watches_) watches_->stop();
     if (events_) events_->stop();
     if (guard_) guard_->stop();
     if (clock_watch_) clock_watch_->stop();
@@ -360,13 +313,12 @@ class Operator {
   std::unique_ptr<controllers::PolicyReconciler> policies_;
   std::unique_ptr<controllers::RequestReconciler> requests_;
   std::unique_ptr<controllers::GroupReconciler> groups_;
-  std::vector<std::unique_ptr<kube::Reflector>> reflectors_;
-  std::vector<std::unique_ptr<runtime::Controller>> controllers_;
-  std::map<std::string, const kube::Reflector*> watches_;  ///< by kind
+  std::unique_ptr<Watches> watches_;
+  const Workforce::Spawn spawn_ = [this](Task<void> task) { spawn(std::move(task)); };
+  Workforce workforce_{clock_, spawn_, [this] { idle_.notify(); }};
   std::unique_ptr<Endpoints> endpoints_;
   Wake synced_;
   Wake idle_;
-  int busy_ = 0;  ///< workers that have not returned
   bool sending_ = false;
   bool failed_ = false;
   bool stopping_ = false;
