@@ -4,7 +4,7 @@
 #include <chrono>
 #include <set>
 
-#include "controllers/policy_targets.hpp"
+#include "controllers/selections.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
-#include "controllers/policy_targets.hpp"
+#include "controllers/selections.hpp"
 #include "controllers/standing.hpp"
 #include "model/resource_id.hpp"
 #include "plan/scope.hpp"

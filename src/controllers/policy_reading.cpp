@@ -4,6 +4,7 @@
 
 #include "controllers/policy_targets.hpp"
 #include "controllers/resources.hpp"
+#include "controllers/selections.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
 #include "plan/scope.hpp"

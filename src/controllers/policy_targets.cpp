@@ -3,10 +3,9 @@
 #include <algorithm>
 
 #include "controllers/ambiguity.hpp"
+#include "controllers/selections.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
-#include "plan/rule_codec.hpp"
-#include "plan/rule_shape.hpp"
 #include "plan/scope.hpp"
 #include "plan/steady_text.hpp"
 #include "plan/words.hpp"
@@ -39,9 +38,10 @@ bool is_named_like_instance(std::string_view name) {
          std::ranges::all_of(name.substr(last + 1), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-class Gathering {
+/// One look at a policy's machines, from whom to read to what became of each.
+class TargetSearch {
  public:
-  Gathering(World& world, const model::JitPolicy& policy, const model::CloudAccount& account)
+  TargetSearch(World& world, const model::JitPolicy& policy, const model::CloudAccount& account)
       : world_(world), policy_(policy), account_(account) {}
 
   /// The machines to read: what the spec names, and whom a selector may pick.
@@ -280,8 +280,8 @@ class Gathering {
 
 Task<PolicyTargets> gather_targets(World& world, std::shared_ptr<const model::JitPolicy> policy,
                                    std::shared_ptr<const model::CloudAccount> account) {
-  Gathering gathering(world, *policy, *account);
-  const auto ids = gathering.ids();
+  TargetSearch search(world, *policy, *account);
+  const auto ids = search.ids();
   const auto before = world.policy_views.find(policy->meta.key());
   const bool looked_at = before != world.policy_views.end() &&
                          before->second.uid == policy->meta.uid &&
@@ -289,58 +289,7 @@ Task<PolicyTargets> gather_targets(World& world, std::shared_ptr<const model::Ji
   // Who changes a policy wants to know how its machines are now.
   const auto refresh = looked_at ? &World::refresh_standing : &World::refresh_machines;
   auto reads = co_await (world.*refresh)(account->meta.name, ids, read_for);
-  co_return gathering.judge(ids, std::move(reads));
-}
-
-Selection& selection_of(World& world, const model::JitPolicy& policy) {
-  Selection& selection = world.selections[policy.meta.key()];
-  if (selection.uid != policy.meta.uid) selection = {.uid = policy.meta.uid};
-  return selection;
-}
-
-bool add_candidate(Selection& selection, const model::CloudAccount& account, std::string_view id) {
-  const auto parsed = model::parse_resource_id(id);
-  if (!parsed ||
-      model::ascii_lower(parsed->subscription) != model::ascii_lower(account.subscription)) {
-    return false;
-  }
-  std::string machine =
-      model::virtual_machine_id(account.subscription, parsed->resource_group, parsed->name);
-  const std::string key = model::resource_key(machine);
-  if (model::resource_key(id) != key) return false;  // something else than a machine
-  return selection.candidates.try_emplace(key, Selection::Candidate{.id = std::move(machine)})
-      .second;
-}
-
-Held held_addresses(const World& world, const model::JitPolicy& policy, const std::string& owner,
-                    const std::string& group_key) {
-  const auto view = world.groups.find(group_key);
-  const auto selection = world.selections.find(policy.meta.key());
-  if (!plan::has_selector(policy) || view == world.groups.end() || !view->second.group ||
-      selection == world.selections.end()) {
-    return {};
-  }
-  model::PrefixSet locked;
-  model::PrefixSet excepted;
-  for (const auto& rule : view->second.group->rules) {
-    const auto mark = plan::read_mark(rule, world.instance);
-    const auto* own = std::get_if<plan::OwnMark>(&mark);
-    if (own == nullptr || own->owner != owner || plan::is_inert(rule) ||
-        !plan::only_addresses(rule.destination)) {
-      continue;
-    }
-    auto& held = own->kind == plan::RuleKind::lock ? locked : excepted;
-    held = held.unite(model::PrefixSet::of(rule.destination.prefixes));
-  }
-  if (locked.empty()) return {};
-  for (const auto& [key, candidate] : selection->second.candidates) {
-    locked = locked.subtract(candidate.addresses);
-  }
-  for (const auto& [key, addresses] : selection->second.let_go) {
-    locked = locked.subtract(addresses);
-  }
-  return {.excepted = locked.intersect(excepted).cover(),
-          .locked = locked.subtract(excepted).cover()};
+  co_return search.judge(ids, std::move(reads));
 }
 
 }  // namespace portcullis::controllers
