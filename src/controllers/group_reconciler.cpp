@@ -2,20 +2,15 @@
 
 #include <algorithm>
 
-#include "base/log.hpp"
 #include "controllers/drifts.hpp"
-#include "controllers/grant_check.hpp"
 #include "controllers/group_attempts.hpp"
 #include "controllers/group_order.hpp"
 #include "controllers/group_wants.hpp"
 #include "controllers/orphans.hpp"
-#include "controllers/rule_closing.hpp"
 #include "controllers/settling.hpp"
 #include "controllers/standing.hpp"
-#include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
-#include "plan/setbacks.hpp"
 #include "plan/steady_text.hpp"
 
 namespace portcullis::controllers {
@@ -37,21 +32,6 @@ bool holds_ours(const World& world, const GroupView& view) {
   });
 }
 
-void log_write(const std::string& group, const plan::Change& change, const Result<Closing>& done) {
-  log::write(done ? log::Level::info : log::Level::warning, done ? "rule written" : "rule failed",
-             {{"group", group},
-              {"rule", change.rule.name},
-              {"change", change.kind == plan::Change::Kind::put ? "put" : "remove"},
-              {"class", to_string(change.change_class)},
-              {"priority", change.rule.priority},
-              {"why", change.reason},
-              {"error", done ? std::string("none") : done.error().message}});
-}
-
-bool is_opening(const plan::Change& change) {
-  return change.change_class == plan::ChangeClass::open;
-}
-
 /// Of the pass at the plan's next change.
 Urgency urgency_at(const GroupView& view) {
   return view.plan.next_change == view.plan.next_close ? Urgency::closing : Urgency::normal;
@@ -60,7 +40,7 @@ Urgency urgency_at(const GroupView& view) {
 }  // namespace
 
 GroupReconciler::GroupReconciler(World& world, kube::Client& client, MayWrite may_write)
-    : world_(world), client_(client), may_write_(std::move(may_write)) {}
+    : world_(world), may_write_(may_write), writer_(world, client, std::move(may_write)) {}
 
 Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   const auto known = world_.groups.find(key);
@@ -88,7 +68,7 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   if (outcome && world_.groups[key].group) {
     const auto changes = world_.groups[key].plan.changes;
     if (!changes.empty()) {
-      outcome = co_await carry_out(*provider, key, changes);
+      outcome = co_await writer_.carry_out(*provider, key, changes);
       // What the calls answered proves nothing: only what a new reading shows does.
       const auto read_back = co_await read(*provider, key);
       if (outcome && !read_back) outcome = fail(read_back.error());
@@ -211,108 +191,6 @@ void GroupReconciler::remember_touched(const std::string& key) {
       if (stands) world_.stood.insert(grant);
     }
   }
-}
-
-Task<Result<Done>> GroupReconciler::carry_out(cloud::Provider* provider, std::string key,
-                                              std::vector<plan::Change> changes) {
-  const std::string id = world_.groups[key].id;
-  std::optional<Error> failure;  // the worst that concerns more than one rule, or a conflict
-  Reach reach = Reach::change;
-  plan::Setbacks setbacks;
-  Written written;
-  world_.groups[key].openings_wait_for.reset();
-  for (const plan::Change& change : changes) {
-    const bool closing = change.change_class == plan::ChangeClass::close;
-    if (reach == Reach::pass || (reach == Reach::openings && !closing)) break;
-    // What came up meanwhile (a revoke, a freeze), or is about to end, is planned anew and goes
-    // first.
-    if (gives_way(world_.groups[key], change, written, world_.clock.now())) {
-      const auto due = world_.groups[key].openings_wait_for;
-      if (due && *due <= world_.clock.now()) world_.mark_group(id, Urgency::closing);
-      break;
-    }
-    if (is_held(world_.groups[key], change, world_.clock.now()) || setbacks.hold_up(change)) {
-      setbacks.add(change);
-      continue;
-    }
-    if (!may_write_() && !is_past_its_end(change)) {
-      if (!failure) {
-        failure = Error{.kind = Error::Kind::cancelled, .message = "the lease is not ours"};
-      }
-      reach = Reach::openings;
-      continue;
-    }
-    forget_standing(world_.groups[key], change.rule.name);
-    const cloud::Work work = work_of(world_.groups[key], change, world_.clock.now());
-    const BootTime begin = world_.clock.boot_now();
-    const auto done = co_await apply(provider, id, change, work);
-    note_write_time(world_.groups[key], world_.clock.boot_now() - begin);
-    written.any = true;
-    written.closing = written.closing || closing;
-    written.others = written.others || change.change_class >= plan::ChangeClass::open;
-    log_write(id, change, done);
-    ++world_.rules_written[{change.kind, change.change_class, done.has_value()}];
-    if (!done) setbacks.add(change);
-    const Reach how_far = done ? Reach::change : reach_of(done.error());
-    const bool cleanup = change.change_class == plan::ChangeClass::cleanup;
-    const bool conflict = !done && done.error().kind == Error::Kind::conflict;
-    if (done && done->left_inert) {
-      world_.groups[key].left_inert.insert_or_assign(model::ascii_lower(change.rule.name),
-                                                     *done->left_inert);
-    }
-    if (cleanup || (how_far == Reach::change && !conflict)) {
-      note_attempt(world_.groups[key], change, done ? Result<Done>(Done{}) : fail(done.error()),
-                   world_.clock.now());
-    } else if (!failure || how_far > reach) {
-      failure = done.error();
-    }
-    reach = std::max(reach, how_far);
-  }
-  if (failure) co_return fail(*failure);
-  co_return Done{};
-}
-
-Task<Result<Closing>> GroupReconciler::apply(cloud::Provider* provider, std::string group,
-                                             plan::Change change, cloud::Work work) {
-  if (change.kind == plan::Change::Kind::put) {
-    if (is_opening(change)) {
-      const auto stand = co_await grants_still_stand(world_, client_, change.grants);
-      if (!stand) co_return fail(stand.error());
-      if (!*stand) {
-        co_return fail(Error::Kind::conflict, "a grant ended before its rule was written");
-      }
-      // Asking took time: the lease has to outlive the write that begins now.
-      if (!may_write_()) co_return fail(Error::Kind::cancelled, "the lease is not ours");
-      const auto* account = world_.account_of(group);
-      if (account == nullptr) co_return fail(Error::Kind::conflict, "its account is gone");
-      if (const auto& clocks = world_.clocks.look(*account); clocks.stops_openings) {
-        co_return fail(Error::Kind::conflict, clocks.problem);
-      }
-    }
-    if (change.change_class == plan::ChangeClass::keep && what_may_claim(world_)) {
-      co_return fail(Error::Kind::conflict, *what_may_claim(world_));
-    }
-    world_.stood.insert(change.grants.begin(), change.grants.end());
-    const auto written = co_await provider->put_rule(group, change.rule, work);
-    if (!written) co_return fail(written.error());
-    co_return Closing{};
-  }
-  // The lease outlives one write, and it may take two. Who leaves under a lock of the cloud leaves
-  // a rule that does nothing.
-  const bool over = is_past_its_end(change);
-  const bool unlocks = change.change_class == plan::ChangeClass::unlock;
-  co_return co_await close_rule(
-      provider, std::move(group), std::move(change.rule),
-      [this, over] { return over || may_write_(); }, unlocks, work);
-}
-
-/// Whether it removes a rule whose own mark says that it is over. No replica wants that back, so it
-/// goes whoever leads; with the API server away, nobody does.
-bool GroupReconciler::is_past_its_end(const plan::Change& change) const {
-  if (change.kind != plan::Change::Kind::remove) return false;
-  const auto mark = plan::read_mark(change.rule, world_.instance);
-  const auto* own = std::get_if<plan::OwnMark>(&mark);
-  return own != nullptr && own->kind == plan::RuleKind::open && own->expired(world_.clock.now());
 }
 
 }  // namespace portcullis::controllers

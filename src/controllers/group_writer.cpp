@@ -1,0 +1,143 @@
+#include "controllers/group_writer.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "controllers/grant_check.hpp"
+#include "controllers/group_attempts.hpp"
+#include "controllers/group_order.hpp"
+#include "controllers/standing.hpp"
+#include "controllers/target_judge.hpp"
+#include "model/resource_id.hpp"
+#include "plan/rule_codec.hpp"
+#include "plan/setbacks.hpp"
+
+namespace portcullis::controllers {
+namespace {
+
+using Urgency = runtime::Workqueue::Urgency;
+
+void log_write(const std::string& group, const plan::Change& change, const Result<Closing>& done) {
+  log::write(done ? log::Level::info : log::Level::warning, done ? "rule written" : "rule failed",
+             {{"group", group},
+              {"rule", change.rule.name},
+              {"change", change.kind == plan::Change::Kind::put ? "put" : "remove"},
+              {"class", to_string(change.change_class)},
+              {"priority", change.rule.priority},
+              {"why", change.reason},
+              {"error", done ? std::string("none") : done.error().message}});
+}
+
+}  // namespace
+
+GroupWriter::GroupWriter(World& world, kube::Client& client, MayWrite may_write)
+    : world_(world), client_(client), may_write_(std::move(may_write)) {}
+
+Task<Result<Done>> GroupWriter::carry_out(cloud::Provider* provider, std::string key,
+                                          std::vector<plan::Change> changes) {
+  const std::string id = world_.groups[key].id;
+  std::optional<Error> failure;
+  Reach reach = Reach::change;
+  plan::Setbacks setbacks;
+  Written written;
+  world_.groups[key].openings_wait_for.reset();
+  for (const plan::Change& change : changes) {
+    const bool closing = change.change_class == plan::ChangeClass::close;
+    if (reach == Reach::pass || (reach == Reach::openings && !closing)) break;
+    // What came up meanwhile (a revoke, a freeze), or is about to end, is planned anew and goes
+    // first.
+    if (gives_way(world_.groups[key], change, written, world_.clock.now())) {
+      const auto due = world_.groups[key].openings_wait_for;
+      if (due && *due <= world_.clock.now()) world_.mark_group(id, Urgency::closing);
+      break;
+    }
+    if (is_held(world_.groups[key], change, world_.clock.now()) || setbacks.hold_up(change)) {
+      setbacks.add(change);
+      continue;
+    }
+    if (!may_write_() && !is_past_its_end(change)) {
+      if (!failure) {
+        failure = Error{.kind = Error::Kind::cancelled, .message = "the lease is not ours"};
+      }
+      reach = Reach::openings;
+      continue;
+    }
+    forget_standing(world_.groups[key], change.rule.name);
+    const cloud::Work work = work_of(world_.groups[key], change, world_.clock.now());
+    const BootTime begin = world_.clock.boot_now();
+    const auto done = co_await apply(provider, id, change, work);
+    note_write_time(world_.groups[key], world_.clock.boot_now() - begin);
+    written.any = true;
+    written.closing = written.closing || closing;
+    written.others = written.others || change.change_class >= plan::ChangeClass::open;
+    log_write(id, change, done);
+    ++world_.rules_written[{change.kind, change.change_class, done.has_value()}];
+    if (!done) setbacks.add(change);
+    const Reach how_far = done ? Reach::change : reach_of(done.error());
+    const bool cleanup = change.change_class == plan::ChangeClass::cleanup;
+    const bool conflict = !done && done.error().kind == Error::Kind::conflict;
+    if (done && done->left_inert) {
+      world_.groups[key].left_inert.insert_or_assign(model::ascii_lower(change.rule.name),
+                                                     *done->left_inert);
+    }
+    if (cleanup || (how_far == Reach::change && !conflict)) {
+      note_attempt(world_.groups[key], change, done ? Result<Done>(Done{}) : fail(done.error()),
+                   world_.clock.now());
+    } else if (!failure || how_far > reach) {
+      failure = done.error();
+    }
+    reach = std::max(reach, how_far);
+  }
+  if (failure) co_return fail(*failure);
+  co_return Done{};
+}
+
+Task<Result<Closing>> GroupWriter::apply(cloud::Provider* provider, std::string group,
+                                         plan::Change change, cloud::Work work) {
+  if (change.kind == plan::Change::Kind::put) {
+    if (change.change_class == plan::ChangeClass::open) {
+      const auto leave = co_await may_open(group, change.grants);
+      if (!leave) co_return fail(leave.error());
+    }
+    if (change.change_class == plan::ChangeClass::keep && what_may_claim(world_)) {
+      co_return fail(Error::Kind::conflict, *what_may_claim(world_));
+    }
+    world_.stood.insert(change.grants.begin(), change.grants.end());
+    const auto written = co_await provider->put_rule(group, change.rule, work);
+    if (!written) co_return fail(written.error());
+    co_return Closing{};
+  }
+  // The lease outlives one write, and it may take two. Who leaves under a lock of the cloud leaves
+  // a rule that does nothing.
+  const bool over = is_past_its_end(change);
+  const bool unlocks = change.change_class == plan::ChangeClass::unlock;
+  co_return co_await close_rule(
+      provider, std::move(group), std::move(change.rule),
+      [this, over] { return over || may_write_(); }, unlocks, work);
+}
+
+/// Asked right before packets are let in.
+Task<Result<Done>> GroupWriter::may_open(std::string group, std::vector<std::string> grants) {
+  const auto stand = co_await grants_still_stand(world_, client_, std::move(grants));
+  if (!stand) co_return fail(stand.error());
+  if (!*stand) co_return fail(Error::Kind::conflict, "a grant ended before its rule was written");
+  // Asking took time: the lease has to outlive the write that begins now.
+  if (!may_write_()) co_return fail(Error::Kind::cancelled, "the lease is not ours");
+  const auto* account = world_.account_of(group);
+  if (account == nullptr) co_return fail(Error::Kind::conflict, "its account is gone");
+  if (const auto& clocks = world_.clocks.look(*account); clocks.stops_openings) {
+    co_return fail(Error::Kind::conflict, clocks.problem);
+  }
+  co_return Done{};
+}
+
+/// Whether it removes a rule whose own mark says that it is over. No replica wants that back, so it
+/// goes whoever leads; with the API server away, nobody does.
+bool GroupWriter::is_past_its_end(const plan::Change& change) const {
+  if (change.kind != plan::Change::Kind::remove) return false;
+  const auto mark = plan::read_mark(change.rule, world_.instance);
+  const auto* own = std::get_if<plan::OwnMark>(&mark);
+  return own != nullptr && own->kind == plan::RuleKind::open && own->expired(world_.clock.now());
+}
+
+}  // namespace portcullis::controllers

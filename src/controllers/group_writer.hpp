@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "controllers/rule_closing.hpp"
+#include "controllers/world.hpp"
+#include "kube/client.hpp"
+
+namespace portcullis::controllers {
+
+/// Carries out what was planned for a group, rule by rule, as far as it may: what relies on a write
+/// that failed is left, what came up meanwhile stops the rest, and right before packets are let in
+/// the API server is asked once more. What the cloud answers proves nothing: whoever calls reads
+/// the group again.
+class GroupWriter {
+ public:
+  /// Whether writes may be sent now (the lease outlives them). Removing what is past its own end
+  /// needs no leave.
+  using MayWrite = std::function<bool()>;
+
+  GroupWriter(World& world, kube::Client& client, MayWrite may_write);
+
+  /// The error is the worst that concerns more than one rule, or a conflict; what concerns one rule
+  /// alone is kept with the group (`group_attempts.hpp`).
+  Task<Result<Done>> carry_out(cloud::Provider* provider, std::string key,
+                               std::vector<plan::Change> changes);
+
+ private:
+  Task<Result<Closing>> apply(cloud::Provider* provider, std::string group, plan::Change change,
+                              cloud::Work work);
+  Task<Result<Done>> may_open(std::string group, std::vector<std::string> grants);
+  bool is_past_its_end(const plan::Change& change) const;
+
+  World& world_;
+  kube::Client& client_;
+  MayWrite may_write_;
+};
+
+}  // namespace portcullis::controllers
