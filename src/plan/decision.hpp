@@ -51,9 +51,4 @@ struct Decision {
 /// more than the request asks and the policy allows. Pure.
 Decision decide(const Case& the_case);
 
-/// Whether the policy, as it is now, still covers a grant made under it (a tightening ends it). The
-/// first thing that it no longer allows, or nothing.
-std::optional<std::string> no_longer_allowed(const model::AccessVerdict& verdict,
-                                             const model::JitPolicy& policy);
-
 }  // namespace portcullis::plan

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "model/resource_id.hpp"
-#include "plan/decision.hpp"
 #include "plan/reasons.hpp"
+#include "plan/terms.hpp"
 
 namespace portcullis::plan {
 

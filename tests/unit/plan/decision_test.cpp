@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "plan/reasons.hpp"
+#include "plan/terms.hpp"
 
 using namespace std::chrono_literals;
 
