@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "controllers/drifts.hpp"
 #include "controllers/grant_check.hpp"
 #include "controllers/group_attempts.hpp"
 #include "controllers/group_order.hpp"
-#include "controllers/standing.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
