@@ -124,7 +124,7 @@ TEST_CASE("with the window full but for its share a closing still goes, and othe
   CHECK(opening.value->error().kind == Kind::throttled);
   CHECK(opening.value->error().message ==
         "PUT rules/a: not sent, the subscription's budget of writes is used up but for closings");
-  CHECK(opening.value->error().code == budget_used_up);
+  CHECK(opening.value->error().code == portcullis::cloud::budget_used_up);
   // Told to wait, its group would wait with its closings, too.
   CHECK_FALSE(opening.value->error().retry_after);
   Answer& closing = f.begin("DELETE", "/rules/b", Work::closing, 8s);
