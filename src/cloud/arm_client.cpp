@@ -60,7 +60,7 @@ Task<Result<Done>> ArmClient::take_slot(Turn turn, bool is_write, std::string ca
     const auto open = co_await wait_for(budget, call, end);
     if (!open) co_return open;
     const Duration patience = std::min(end - clock_.boot_now(), turn.patience);
-    auto slot = co_await slots_.take(turn.work, is_write, patience);
+    auto slot = co_await slots_.take(turn.work, is_write, patience, turn.about);
     if (!slot) {
       slot.error().message = call + ": " + slot.error().message;
       co_return slot;

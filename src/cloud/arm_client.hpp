@@ -15,10 +15,12 @@
 
 namespace portcullis::cloud {
 
-/// What a call is for, and how long it may stand in the queue for that.
+/// What a call is for, how long it may stand in the queue for that, and what it is about (nothing,
+/// or what `hurry` is told).
 struct Turn {
   Work work = Work::opening;
   Duration patience = std::chrono::hours(24);
+  std::string about{};
 };
 
 /// Calls of one Azure Resource Manager: with the account's token, at most four at a time, the most
@@ -48,6 +50,9 @@ class ArmClient {
   /// most half of the time it has, else it fails at once, `throttled` with what is left to wait.
   /// What our own count of the budget holds back: see `Slots::take`.
   Task<Result<net::Response>> call(net::Request request, Duration deadline, Turn turn = {});
+
+  /// What was asked about this and still stands in the queue goes as a closing.
+  void hurry(const std::string& about) { slots_.hurry(about); }
 
   Task<Result<net::Response>> get(std::string target, Duration deadline, Turn turn = {});
 

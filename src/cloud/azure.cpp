@@ -16,6 +16,12 @@ bool same(std::string_view a, std::string_view b) {
   return model::ascii_lower(a) == model::ascii_lower(b);
 }
 
+/// Who closes waits as long as its call may take; others let go in time for a try that succeeds.
+Turn turn_of(Work work, Duration patience, std::string about) {
+  if (is_closing(work)) return {.work = work, .about = std::move(about)};
+  return {.work = work, .patience = patience, .about = std::move(about)};
+}
+
 }  // namespace
 
 Azure::Azure(Parts parts, AzureOptions options)
@@ -89,18 +95,14 @@ Task<Result<Done>> Azure::check() {
   co_return Done{};
 }
 
-/// A group has one call at a time: what is no closing must not stand in the queue for long, since
-/// the group's next closing comes after it.
-Turn Azure::turn_of(Work work) const {
-  if (is_closing(work)) return {.work = work};
-  return {.work = work, .patience = options_.limits.queue_patience};
-}
+void Azure::hurry(const std::string& group) { arm_.hurry(model::resource_key(group)); }
 
 Task<Result<model::SecurityGroup>> Azure::read_group(std::string id, Work work) {
   const auto located = resource(id, group_type);
   if (!located) co_return fail(located.error());
-  const auto document =
-      co_await arm_.read(target(*located), options_.limits.read_deadline, turn_of(work));
+  const auto document = co_await arm_.read(
+      target(*located), options_.limits.read_deadline,
+      turn_of(work, options_.limits.queue_patience_reads, model::resource_key(id)));
   if (!document) co_return fail(document.error());
   auto group = cloud::read_group(document->root());
   if (group && !same(group->id, id)) {
@@ -118,7 +120,7 @@ Task<Result<Done>> Azure::put_rule(std::string group, model::SecurityRule rule, 
   request.method = "PUT";
   request.target = target(*located, rule.name);
   request.body = std::move(*body);
-  co_return co_await write(std::move(request), work);
+  co_return co_await write(std::move(request), work, std::move(group));
 }
 
 Task<Result<Done>> Azure::remove_rule(std::string group, std::string name, Work work) {
@@ -128,7 +130,7 @@ Task<Result<Done>> Azure::remove_rule(std::string group, std::string name, Work 
   net::Request request;
   request.method = "DELETE";
   request.target = target(*located, name);
-  auto removed = co_await write(std::move(request), work);
+  auto removed = co_await write(std::move(request), work, group);
   if (!removed && removed.error().kind == Error::Kind::not_found) {
     co_return co_await judge_missing(std::move(group), std::move(name), work, removed.error());
   }
@@ -149,14 +151,17 @@ Task<Result<Done>> Azure::judge_missing(std::string group, std::string name, Wor
   co_return fail(missing);
 }
 
-Task<Result<Done>> Azure::write(net::Request request, Work work) {
-  auto answer = co_await arm_.call(request, options_.limits.write_deadline, turn_of(work));
+Task<Result<Done>> Azure::write(net::Request request, Work work, std::string group) {
+  std::string about = model::resource_key(group);
+  auto answer = co_await arm_.call(request, options_.limits.write_deadline,
+                                   turn_of(work, options_.limits.queue_patience_writes, about));
   if (!answer) co_return fail(answer.error());
   WaitOptions wait;
   wait.operation_deadline = options_.limits.operation_deadline;
   wait.read_deadline = options_.limits.read_deadline;
   wait.longest_told_pause = options_.limits.longest_poll_pause;
   wait.work = work;
+  wait.about = std::move(about);
   co_return co_await wait_for_operation(arm_, *parts_.pauses, parts_.clock, std::move(request),
                                         std::move(*answer), wait);
 }

@@ -39,6 +39,7 @@ class Azure final : public AzureProvider {
   Task<Result<model::Inventory>> take_inventory() override;
   Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule, Work work) override;
   Task<Result<Done>> remove_rule(std::string group, std::string name, Work work) override;
+  void hurry(const std::string& group) override;
   Task<Result<std::vector<ManagementLock>>> list_locks() override;
   Task<Result<std::vector<Permission>>> list_permissions(std::string resource_group) override;
   void close() override;
@@ -71,8 +72,7 @@ class Azure final : public AzureProvider {
   template <typename Item>
   Task<Result<Done>> list_all(std::string type, ItemReader<Item> read_item, std::vector<Item>& into,
                               std::size_t& skipped);
-  Turn turn_of(Work work) const;
-  Task<Result<Done>> write(net::Request request, Work work);
+  Task<Result<Done>> write(net::Request request, Work work, std::string group);
   Task<Result<Done>> judge_missing(std::string group, std::string name, Work work, Error missing);
 
   Parts parts_;

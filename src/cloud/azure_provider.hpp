@@ -35,8 +35,10 @@ struct AzureLimits {
       std::chrono::seconds(60);  ///< of `check`, which may have to wait for IMDS
   Duration operation_deadline = std::chrono::minutes(5);  ///< until a write's operation has ended
   Duration longest_poll_pause = std::chrono::minutes(2);  ///< however long Retry-After is
-  /// Of a group's calls that are no closing: how long for a free connection and a token.
-  Duration queue_patience = std::chrono::seconds(2);
+  /// How long a group's call that is no closing waits for a free connection and a token: some of
+  /// its deadline is left for the call itself.
+  Duration queue_patience_reads = std::chrono::seconds(10);
+  Duration queue_patience_writes = std::chrono::seconds(5);
 };
 
 struct AzureOptions {

@@ -157,7 +157,7 @@ Task<Result<Done>> wait_for_operation(ArmClient& arm, Pauses& pauses, Clock& clo
 
     const auto answer = co_await arm.get(waiting.question.target,
                                          std::min(end - clock.boot_now(), options.read_deadline),
-                                         {.work = options.work});
+                                         {.work = options.work, .about = options.about});
     if (!answer) {
       if (auto outcome = waiting.read_failure(answer.error())) co_return *outcome;
       pause = next_pause(answer.error().retry_after, ramp, options);

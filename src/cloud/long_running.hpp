@@ -16,6 +16,7 @@ struct WaitOptions {
   /// However long Retry-After is: so much below `operation_deadline` that the end is still seen.
   Duration longest_told_pause = std::chrono::minutes(2);
   Work work = Work::opening;  ///< what the operation is for, and so the questions
+  std::string about{};        ///< likewise: see `Turn`
 };
 
 /// Waits for the end of what a PUT or DELETE began, in all the forms ARM has for it: done at once;

@@ -68,6 +68,10 @@ class Provider {
   /// group that is gone is `not_found`.
   virtual Task<Result<Done>> remove_rule(std::string group, std::string name,
                                          Work work = Work::closing) = 0;
+
+  /// Something has to close in this group: what was asked about it for another end, and was not
+  /// sent yet, goes as urgently as a closing. Returns at once; may be repeated.
+  virtual void hurry(const std::string& group) = 0;
 };
 
 }  // namespace portcullis::cloud

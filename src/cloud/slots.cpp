@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace portcullis::cloud {
 namespace {
@@ -24,28 +25,28 @@ Error out_of_tokens(Work work, bool is_write, Duration wait) {
 
 }  // namespace
 
-Task<Result<Done>> Slots::take(Work work, bool is_write, Duration deadline) {
+Task<Result<Done>> Slots::take(Work work, bool is_write, Duration deadline, std::string about) {
   const BootTime end = clock_.boot_now() + deadline;
-  if (const Duration refill = budgets_.of(is_write).tokens.wait(work, clock_.boot_now());
+  Budget& budget = budgets_.of(is_write);
+  if (const Duration refill = budget.tokens.wait(work, clock_.boot_now());
       refill > std::max(deadline, Duration(0)) / 2) {
-    budgets_.of(is_write).note_shortage(name_of(is_write), work, refill, clock_.boot_now());
+    budget.note_shortage(name_of(is_write), work, refill, clock_.boot_now());
     co_return fail(out_of_tokens(work, is_write, refill));
   }
-  const Place place{work, !is_write, next_number_++};
-  Waiter waiter;
-  queue_.emplace(place, &waiter);
+  Waiter waiter{.place = {work, !is_write, next_number_++}, .about = about};
+  queue_.emplace(waiter.place, &waiter);
   hand_out();
   bool was_short = false;
   while (!waiter.granted) {
     const BootTime now = clock_.boot_now();
-    Budget& budget = budgets_.of(is_write);
-    const Duration refill = budget.tokens.wait(work, now);
+    const Work now_for = waiter.place.work;  // somebody may have hurried it
+    const Duration refill = budget.tokens.wait(now_for, now);
     if (refill > Duration(0) && !std::exchange(was_short, true)) {
-      budget.note_shortage(name_of(is_write), work, refill, now);
+      budget.note_shortage(name_of(is_write), now_for, refill, now);
     }
     if (now >= end) {
-      queue_.erase(place);
-      if (refill > Duration(0)) co_return fail(out_of_tokens(work, is_write, refill));
+      queue_.erase(waiter.place);
+      if (refill > Duration(0)) co_return fail(out_of_tokens(now_for, is_write, refill));
       co_return fail(Error::Kind::timeout, "no free connection to the cloud in time");
     }
     const Duration rest = refill > Duration(0) ? std::min(refill, end - now) : end - now;
@@ -54,13 +55,27 @@ Task<Result<Done>> Slots::take(Work work, bool is_write, Duration deadline) {
       if (waiter.granted) {
         give_back();
       } else {
-        queue_.erase(place);
+        queue_.erase(waiter.place);
       }
       co_return slept;
     }
     if (!waiter.granted) hand_out();
   }
   co_return Done{};
+}
+
+void Slots::hurry(const std::string& about) {
+  std::vector<Waiter*> hurried;
+  for (const auto& [place, waiter] : queue_) {
+    if (waiter->about == about && !is_closing(place.work)) hurried.push_back(waiter);
+  }
+  for (Waiter* waiter : hurried) {
+    queue_.erase(waiter->place);
+    waiter->place.work = Work::closing;
+    queue_.emplace(waiter->place, waiter);
+    waiter->wake.notify();  // the token that it waits for may be there for a closing
+  }
+  if (!hurried.empty()) hand_out();
 }
 
 void Slots::give_back() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <string>
 
 #include "cloud/budget.hpp"
 #include "cloud/pauses.hpp"
@@ -24,8 +25,12 @@ class Slots {
   /// token is spent with success. Where a token would take more than half of the time anyway it
   /// fails at once. Only a closing is told when to come again: a group whose opening was told to
   /// wait would put off its closings, too.
-  Task<Result<Done>> take(Work work, bool is_write, Duration deadline);
+  /// `about`: what `hurry` knows it by.
+  Task<Result<Done>> take(Work work, bool is_write, Duration deadline, std::string about = "");
   void give_back();
+
+  /// Whoever stands in the queue with something about this stands there for a closing from now on.
+  void hurry(const std::string& about);
 
  private:
   struct Place {
@@ -35,6 +40,8 @@ class Slots {
     auto operator<=>(const Place&) const = default;
   };
   struct Waiter {
+    Place place{};
+    const std::string& about;
     Wake wake{};
     bool granted = false;
   };

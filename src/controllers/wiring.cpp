@@ -73,6 +73,15 @@ void note_verdict(World& world, const model::AccessVerdict& verdict, bool is_new
 }  // namespace
 
 void wire(World& world) {
+  // A pass that has something to close now may stand in the queue with a call for another end.
+  world.group_queue.when_overtaken([&world](const std::string& key) {
+    const auto group = world.groups.find(key);
+    const auto* account =
+        group == world.groups.end() ? nullptr : world.account_of(group->second.id);
+    const auto provider =
+        account == nullptr ? nullptr : world.provider_of(*account).value_or(nullptr);
+    if (provider != nullptr) provider->hurry(group->second.id);
+  });
   // Requests under one policy are decided together: what is granted in one second can be opened in
   // one write, and closed in one.
   world.request_queue.use_lanes([&world](const std::string& key) {

@@ -28,6 +28,7 @@ void Workqueue::add(std::string key, Urgency urgency) {
   if (const auto busy = in_work_.find(key); busy != in_work_.end()) {
     auto& again = busy->second.again;
     again = std::min(again.value_or(urgency), urgency);
+    if (urgency < busy->second.taken_as && overtaken_) overtaken_(key);
     return;
   }
   const auto [known, is_new] = urgency_of_.try_emplace(key, urgency);

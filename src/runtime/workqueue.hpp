@@ -38,6 +38,11 @@ class Workqueue {
   /// How urgent a key was when it was taken, until it is done.
   Urgency taken_as(const std::string& key) const;
 
+  /// Is told of each key that is in work while it becomes more urgent than it was when taken.
+  void when_overtaken(std::function<void(const std::string& key)> what) {
+    overtaken_ = std::move(what);
+  }
+
   /// Takers get nothing from now on; keys in work may finish.
   void stop();
 
@@ -66,6 +71,7 @@ class Workqueue {
   std::set<std::pair<TimePoint, std::string>> later_;
   std::map<std::string, std::pair<TimePoint, Urgency>> time_of_;
   bool stopped_ = false;
+  std::function<void(const std::string&)> overtaken_{};
   std::set<Wake*> takers_;
   Wake timer_wake_;
 };

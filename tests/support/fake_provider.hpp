@@ -33,7 +33,11 @@ class FakeProvider final : public cloud::Provider {
   Clock* clock = nullptr;                                ///< needed where an answer takes time
   Duration read_machine_takes{0};
 
+  std::vector<std::string> hurried;  ///< groups, by what `hurry` was told
+
   Task<Result<Done>> check() override { co_return done("check"); }
+
+  void hurry(const std::string& group) override { hurried.push_back(group); }
 
   Task<Result<model::VirtualMachine>> read_machine(std::string id) override {
     if (read_machine_takes > Duration(0)) co_await clock->sleep_for(read_machine_takes);

@@ -26,12 +26,12 @@ struct Order : ArmClientWorld {
   }
 
   Answer& begin(const std::string& method, const std::string& target, Work work,
-                Duration deadline = 60s) {
+                Duration deadline = 60s, std::string about = "") {
     answers.emplace_back();
-    start(
-        io,
-        arm_client.call(net::Request{.method = method, .target = target}, deadline, {.work = work}),
-        answers.back());
+    start(io,
+          arm_client.call(net::Request{.method = method, .target = target}, deadline,
+                          {.work = work, .about = std::move(about)}),
+          answers.back());
     settle(io);
     return answers.back();
   }
@@ -88,6 +88,25 @@ TEST_CASE("the last free connection is for closings") {
   CHECK(f.sent(3) == std::vector<std::string>{"/closing"});
 }
 
+TEST_CASE("what is asked about a group that has to close goes as a closing") {
+  Order f;
+  SECTION("though others stand before it for the connections that are left") {
+    f.server.latency = 10s;
+    for (int i = 0; i < 3; ++i) f.begin("PUT", "/busy", Work::opening);
+  }
+  SECTION("though the bucket is empty but for the closings' share") { f.spend_bucket(); }
+  const std::size_t before = f.server.sent.size();
+  for (int i = 0; i < 5; ++i) f.begin("PUT", "/other", Work::opening, 60s, "other");
+  f.begin("GET", "/group", Work::drift, 60s, "group");
+  f.arm_client.hurry("nothing that stands there");
+  settle(f.io);
+  REQUIRE(f.server.sent.size() == before);
+  f.arm_client.hurry("group");
+  f.arm_client.hurry("group");
+  settle(f.io);
+  CHECK(f.sent(before) == std::vector<std::string>{"/group"});
+}
+
 TEST_CASE("with the bucket empty but for its share a closing still goes, and nothing else") {
   Order f;
   f.spend_bucket();
@@ -124,7 +143,7 @@ TEST_CASE("with the window full but for its share a closing still goes, and othe
   CHECK(opening.value->error().kind == Kind::throttled);
   CHECK(opening.value->error().message ==
         "PUT rules/a: not sent, the subscription's budget of writes is used up but for closings");
-  CHECK(opening.value->error().code == portcullis::cloud::budget_used_up);
+  CHECK(opening.value->error().code == cloud::budget_used_up);
   // Told to wait, its group would wait with its closings, too.
   CHECK_FALSE(opening.value->error().retry_after);
   Answer& closing = f.begin("DELETE", "/rules/b", Work::closing, 8s);
@@ -232,12 +251,22 @@ TEST_CASE("groups that do not answer keep no other from closing, and not from op
   CHECK(f.sent.size() == 3);
   CHECK(f.remove("good").value.value());
   CHECK(f.sent.size() == 4);
-  // Who merely waits for a connection gives up: behind it its own group's closing would wait.
-  f.clock.run_for(f.io, 2s);
+  // Who merely waits for a connection lets go while there is time for another try.
+  f.clock.run_for(f.io, 5s);
   const auto ended = [](const auto& outcome) { return outcome.value.has_value(); };
   CHECK(std::ranges::count_if(f.outcomes, ended) == 18);
-  f.clock.run_for(f.io, 6s);
+  f.clock.run_for(f.io, 3s);
   CHECK(f.put("good").value.value());
+}
+
+TEST_CASE("a group's opening in the queue does not keep its own closing waiting") {
+  Groups f;
+  for (int i = 0; i < 3; ++i) f.put("bad-" + std::to_string(i));
+  auto& opening = f.put("good");
+  REQUIRE_FALSE(opening.value);
+  f.provider->hurry(group_id("GOOD"));
+  settle(f.io);
+  CHECK(opening.value);
 }
 
 TEST_CASE("a storm of openings on many groups does not delay a closing") {

@@ -70,5 +70,16 @@ TEST_CASE_METHOD(Wired, "what was written last and comes late is looked at if it
   CHECK(asked()["status"]["message"] == "as before");
 }
 
+TEST_CASE_METHOD(Wired, "a group that has to close while it is worked on is hurried",
+                 "[controllers]") {
+  world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
+  REQUIRE(test::run(io, clock, world.group_queue.take()) == key);
+  world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
+  CHECK(cloud.hurried.empty());
+  world.mark_group(nsg, runtime::Workqueue::Urgency::closing);
+  CHECK(cloud.hurried == std::vector<std::string>{nsg});
+  world.group_queue.done(key);
+}
+
 }  // namespace
 }  // namespace portcullis::controllers

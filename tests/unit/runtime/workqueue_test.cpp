@@ -5,6 +5,7 @@
 
 #include "runtime/reconciler.hpp"
 #include "support/fake_clock.hpp"
+#include "support/run.hpp"
 
 using namespace std::chrono_literals;
 
@@ -177,6 +178,25 @@ TEST_CASE_METHOD(Fixture, "what was taken tells how urgent it was", "[runtime]")
   CHECK(queue.taken_as("a") == Urgency::closing);
   queue.done("a");
   CHECK(queue.taken_as("a") == Urgency::background);
+}
+
+TEST_CASE_METHOD(Fixture, "it is told when a key in work becomes more urgent than it was taken as",
+                 "[runtime]") {
+  std::vector<std::string> overtaken;
+  queue.when_overtaken([&](const std::string& key) { overtaken.push_back(key); });
+  asio::co_spawn(io, queue.run_timers(), asio::detached);
+  queue.add("now");
+  queue.add("closing", Urgency::closing);
+  queue.add_at("now", clock.now() + 5s, Urgency::closing);
+  while (!queue.idle() && queue.ready() > 0) test::run(io, clock, queue.take());
+  queue.add("now");
+  queue.add("closing", Urgency::closing);
+  CHECK(overtaken.empty());
+  clock.run_for(io, 5s);
+  CHECK(overtaken == std::vector<std::string>{"now"});
+  queue.done("now");
+  queue.stop();
+  test::settle(io);
 }
 
 TEST_CASE_METHOD(Fixture, "after stop nobody gets anything", "[runtime]") {
