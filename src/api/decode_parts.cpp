@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "api/status_hash.hpp"
+#include "model/condition_types.hpp"
 
 namespace portcullis::api {
 namespace {
@@ -50,7 +51,8 @@ model::SeenStatus read_status(const Reader& object) {
       seen.changes.push_back({.type = condition.text("type"),
                               .status = read_truth(condition),
                               .changed = condition.time("lastTransitionTime")});
-      if (condition.text("type") != "Drifted" || read_truth(condition) != model::Truth::yes) return;
+      const bool yes = read_truth(condition) == model::Truth::yes;
+      if (!yes || condition.text("type") != model::condition_type::drifted) return;
       seen.drift = {.reason = condition.text("reason"),
                     .message = condition.text_or("message", "")};
     });

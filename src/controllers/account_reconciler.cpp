@@ -8,6 +8,7 @@
 #include "controllers/orphans.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
+#include "model/condition_types.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 #include "plan/rule_codec.hpp"
@@ -155,13 +156,13 @@ Task<Result<Done>> AccountReconciler::report(Pointer account, bool ready, std::s
   // At the start nobody has looked at the guards yet. Whoever does wakes the accounts.
   if (!world_.guard.holds && world_.guard.problem.empty()) co_return Done{};
   model::AccountStatus status;
-  status.conditions.push_back({.type = "Ready",
+  status.conditions.push_back({.type = model::condition_type::ready,
                                .status = ready ? model::Truth::yes : model::Truth::no,
                                .reason = reason,
                                .message = message});
   const bool proven = world_.guard.holds;
   status.conditions.push_back(
-      {.type = "AdmissionGuarded",
+      {.type = model::condition_type::admission_guarded,
        .status = proven              ? model::Truth::yes
                  : world_.guard.told ? model::Truth::no
                                      : model::Truth::unknown,
@@ -177,7 +178,7 @@ Task<Result<Done>> AccountReconciler::report(Pointer account, bool ready, std::s
     if (found == account->status.changes.end()) return std::nullopt;
     return found->status;
   };
-  const auto ready_before = said_before("Ready");
+  const auto ready_before = said_before(model::condition_type::ready);
   const auto clocks_before = said_before(clocks.type.c_str()).value_or(model::Truth::no);
   const auto written =
       co_await write_status(world_, client_, accounts, account->meta, account->status, json);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "model/condition_types.hpp"
 #include "plan/reasons.hpp"
 
 namespace portcullis::controllers {
@@ -66,12 +67,12 @@ void ClockWatch::wake(const model::CloudAccount& account, bool concerns_openings
 model::Condition describe_clocks(World& world, const model::CloudAccount& account) {
   const plan::ClockView& clocks = world.clocks.look(account);
   if (clocks.skewed) {
-    return {.type = "ClockSkewed",
+    return {.type = model::condition_type::clock_skewed,
             .status = model::Truth::yes,
             .reason = plan::reason::clock_skew,
             .message = clocks.problem};
   }
-  return {.type = "ClockSkewed",
+  return {.type = model::condition_type::clock_skewed,
           .status = model::Truth::no,
           .reason = plan::reason::clocks_agree,
           .message = "the clocks of this machine, the API server and the cloud are within " +

@@ -9,6 +9,7 @@
 #include "controllers/resources.hpp"
 #include "controllers/retention.hpp"
 #include "controllers/status_writer.hpp"
+#include "model/condition_types.hpp"
 #include "plan/reasons.hpp"
 #include "plan/request_status.hpp"
 
@@ -22,7 +23,8 @@ constexpr Duration look_for_marks_again = std::chrono::hours(6);
 /// Whether its status says so: then it is looked at until it says otherwise, though it is final.
 bool is_cleanup_blocked(const model::AccessRequest& request) {
   return std::ranges::any_of(request.status.changes, [](const auto& condition) {
-    return condition.type == "CleanupBlocked" && condition.status == model::Truth::yes;
+    return condition.type == model::condition_type::cleanup_blocked &&
+           condition.status == model::Truth::yes;
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/condition_types.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 
@@ -37,7 +38,7 @@ void tell_orphans(World& world, GroupView& view, const model::CloudAccount& acco
 }
 
 model::Condition describe_orphans(const World& world, const model::CloudAccount& account) {
-  model::Condition condition{.type = "Orphans",
+  model::Condition condition{.type = model::condition_type::orphans,
                              .status = model::Truth::no,
                              .reason = plan::reason::no_orphans,
                              .message = "every rule of ours has an owner"};

@@ -82,7 +82,7 @@ Task<Result<runtime::Next>> PolicyLeaving::leave(PolicyPointer policy) {
                      .meta = policy->meta,
                      .from = "Unlocking",
                      .to = "Unlocked",
-                     .reason = "Unlocked",
+                     .reason = plan::reason::unlocked,
                      .message = policy->keep_locks ? "the locks stay (onDelete: KeepLocks)"
                                                    : words_unlocked(world_, owner_of(*policy))});
   const auto removed = co_await remove_finalizer(client_, policies, policy->meta);

@@ -4,15 +4,17 @@
 
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
+#include "model/condition_types.hpp"
 
 namespace portcullis::controllers {
 
 Task<Result<Done>> report_policy(World& world, kube::Client& client, kube::EventSender& events,
                                  PolicyPointer policy, model::PolicyStatus status) {
   const auto json = api::to_json(status, policy->meta, policy->status, world.clock.now());
-  const auto ready = std::ranges::find(status.conditions, "Ready", &model::Condition::type);
-  const auto before =
-      std::ranges::find(policy->status.changes, "Ready", &model::SeenStatus::Change::type);
+  const auto ready =
+      std::ranges::find(status.conditions, model::condition_type::ready, &model::Condition::type);
+  const auto before = std::ranges::find(policy->status.changes, model::condition_type::ready,
+                                        &model::SeenStatus::Change::type);
   const bool known = before != policy->status.changes.end();
   const bool turned =
       ready != status.conditions.end() && (!known || before->status != ready->status);

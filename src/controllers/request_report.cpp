@@ -4,6 +4,7 @@
 
 #include "controllers/resources.hpp"
 #include "controllers/status_writer.hpp"
+#include "model/condition_types.hpp"
 #include "plan/request_status.hpp"
 
 namespace portcullis::controllers {
@@ -14,7 +15,8 @@ Task<Result<Done>> report_request(World& world, kube::Client& client, kube::Even
   const auto written =
       co_await write_status(world, client, requests, request->meta, request->status, json);
   if (!written) co_return fail(written.error());
-  const auto drifted = std::ranges::find(status.conditions, "Drifted", &model::Condition::type);
+  const auto drifted =
+      std::ranges::find(status.conditions, model::condition_type::drifted, &model::Condition::type);
   if (*written && !request->status.drift && drifted != status.conditions.end() &&
       drifted->status == model::Truth::yes) {
     announce(events, {.resource = requests,
@@ -28,7 +30,8 @@ Task<Result<Done>> report_request(World& world, kube::Client& client, kube::Even
   }
   const std::string before = request->status.state.empty() ? "New" : request->status.state;
   if (*written && before != status.state) {
-    const auto ready = std::ranges::find(status.conditions, "Ready", &model::Condition::type);
+    const auto ready =
+        std::ranges::find(status.conditions, model::condition_type::ready, &model::Condition::type);
     announce(events, {.resource = requests,
                       .meta = request->meta,
                       .from = before,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/condition_types.hpp"
 #include "plan/reasons.hpp"
 #include "plan/words.hpp"
 
@@ -9,6 +10,7 @@ namespace portcullis::plan {
 namespace {
 
 using model::Truth;
+namespace condition_type = model::condition_type;
 using State = TargetState::State;
 
 const char* reason_of(State state) {
@@ -101,9 +103,9 @@ model::PolicyStatus describe_policy(const model::JitPolicy& policy,
                                  .reason = std::move(text_reason),
                                  .message = std::move(text)});
   };
-  add("Ready", all_fine, all_fine ? reason::ready : why, message);
-  add("Locked", all_fine && policy.enforce, why, message);
-  add("Conflict", conflicting != nullptr,
+  add(condition_type::ready, all_fine, all_fine ? reason::ready : why, message);
+  add(condition_type::locked, all_fine && policy.enforce, why, message);
+  add(condition_type::conflict, conflicting != nullptr,
       conflicting != nullptr ? reason::conflict : reason::no_conflict,
       conflicting != nullptr ? conflicting->message
                              : "no older policy has these machines and ports");

@@ -90,6 +90,7 @@ inline constexpr const char* ready = "Ready";
 inline constexpr const char* locked = "Locked";
 inline constexpr const char* locking = "Locking";
 inline constexpr const char* unlocking = "Unlocking";
+inline constexpr const char* unlocked = "Unlocked";
 inline constexpr const char* bypassed = "Bypassed";
 inline constexpr const char* unprotected = "Unprotected";
 inline constexpr const char* target_not_found = "TargetNotFound";

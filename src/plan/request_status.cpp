@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "model/condition_types.hpp"
 #include "model/resource_id.hpp"
 #include "plan/lifecycle.hpp"
 #include "plan/reasons.hpp"
@@ -14,6 +15,7 @@ namespace {
 using model::Condition;
 using model::RequestStatus;
 using model::Truth;
+namespace condition_type = model::condition_type;
 
 Condition condition(const char* type, Truth status, std::string why, std::string message) {
   return {.type = type, .status = status, .reason = std::move(why), .message = std::move(message)};
@@ -80,23 +82,23 @@ Outline outline_granted(const model::AccessRequest& request, const model::Access
 
 /// Only where a rule had to be left, or had to be once: who looks later sees that it went.
 std::optional<Condition> describe_cleanup(const model::SeenStatus& seen, const Evidence& evidence) {
-  const auto before =
-      std::ranges::find(seen.changes, "CleanupBlocked", &model::SeenStatus::Change::type);
+  const auto before = std::ranges::find(seen.changes, condition_type::cleanup_blocked,
+                                        &model::SeenStatus::Change::type);
   const bool told = before != seen.changes.end();
   const auto& left = evidence.left;
   if (left && !left->refused.empty()) {
-    return condition("CleanupBlocked", Truth::yes, left->reason,
+    return condition(condition_type::cleanup_blocked, Truth::yes, left->reason,
                      "rule \"" + left->rule + "\" in NSG \"" + model::short_name(left->group) +
                          "\" lets nobody in any more, but cannot be deleted: " + left->refused +
                          ". It is tried again until then");
   }
   if (!told) return std::nullopt;
   if (left && before->status == Truth::yes) {
-    return condition("CleanupBlocked", Truth::yes, reason::closing,
+    return condition(condition_type::cleanup_blocked, Truth::yes, reason::closing,
                      "rule \"" + left->rule + "\" in NSG \"" + model::short_name(left->group) +
                          "\" lets nobody in any more, and is about to be deleted");
   }
-  return condition("CleanupBlocked", Truth::no, reason::removed,
+  return condition(condition_type::cleanup_blocked, Truth::no, reason::removed,
                    "no rule of it is left in the cloud");
 }
 
@@ -129,16 +131,18 @@ RequestStatus describe_request(const model::AccessRequest& request,
   const bool open = status.state == state::active;
   if (verdict == nullptr) {
     status.conditions.push_back(
-        condition("Approved", Truth::unknown, reason::not_decided, waiting.message));
+        condition(condition_type::approved, Truth::unknown, reason::not_decided, waiting.message));
   } else {
-    status.conditions.push_back(condition("Approved", verdict->granted ? Truth::yes : Truth::no,
+    status.conditions.push_back(condition(condition_type::approved,
+                                          verdict->granted ? Truth::yes : Truth::no,
                                           verdict->reason, verdict->message));
   }
-  status.conditions.push_back(
-      condition("Ready", open ? Truth::yes : Truth::no, outline.why, outline.message));
-  status.conditions.push_back(condition("Settled", open || final ? Truth::yes : Truth::no,
-                                        outline.why, "state is " + status.state));
-  status.conditions.push_back(condition("Complete", final ? Truth::yes : Truth::no,
+  status.conditions.push_back(condition(condition_type::ready, open ? Truth::yes : Truth::no,
+                                        outline.why, outline.message));
+  status.conditions.push_back(condition(condition_type::settled,
+                                        open || final ? Truth::yes : Truth::no, outline.why,
+                                        "state is " + status.state));
+  status.conditions.push_back(condition(condition_type::complete, final ? Truth::yes : Truth::no,
                                         final ? outline.why.c_str() : reason::not_final,
                                         "state is " + status.state));
   if (verdict == nullptr) return status;
@@ -163,12 +167,12 @@ RequestStatus describe_request(const model::AccessRequest& request,
   if (!final) status.rules = evidence.rules;
 
   const bool late = status.state == state::closing && now - *status.ended_at >= overdue_grace;
-  status.conditions.push_back(condition("Overdue", late ? Truth::yes : Truth::no,
+  status.conditions.push_back(condition(condition_type::overdue, late ? Truth::yes : Truth::no,
                                         late ? reason::overdue : reason::in_time,
                                         late ? outline.message : "closes in time"));
   // Once true it stays: whoever looks later shall know.
   status.conditions.push_back(
-      condition("Drifted", evidence.drift ? Truth::yes : Truth::no,
+      condition(condition_type::drifted, evidence.drift ? Truth::yes : Truth::no,
                 evidence.drift ? evidence.drift->reason : reason::as_written,
                 evidence.drift ? evidence.drift->message : "nobody else changed its rules"));
   if (auto cleanup = describe_cleanup(request.status, evidence)) {
