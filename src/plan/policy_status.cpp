@@ -35,9 +35,6 @@ const char* reason_of(State state) {
       return reason::conflict;
     case State::audited:
       return reason::audited;
-    case State::unlocking:
-    case State::unlocked:
-      return reason::unlocking;
   }
   return reason::locking;
 }

@@ -28,35 +28,18 @@ OwnRules own_rules(const GroupDesired& desired, const model::SecurityGroup& actu
   return own;
 }
 
-bool in(const model::Band& band, int priority) {
-  return band.from <= priority && priority <= band.to;
-}
-
 void report_foreign(const GroupDesired& desired, const model::SecurityGroup& actual,
                     std::vector<Problem>& problems) {
-  const model::Bands& bands = desired.bands;
   for (const SecurityRule& rule : actual.rules) {
     const Mark mark = read_mark(rule, desired.instance);
     const auto* foreign = std::get_if<ForeignMark>(&mark);
-    if (foreign == nullptr) continue;
-    if (!foreign->instance.empty()) {
-      problems.push_back({.kind = ProblemKind::other_instance,
-                          .rule = rule.name,
-                          .priority = rule.priority,
-                          .message = "The rule " + rule.name + " belongs to the instance " +
-                                     foreign->instance + ".",
-                          .until = foreign->until});
-    }
-    if (rule.direction == model::Direction::inbound &&
-        (in(bands.shutters, rule.priority) || in(bands.grants, rule.priority) ||
-         in(bands.locks, rule.priority))) {
-      problems.push_back({.kind = ProblemKind::foreign_in_band,
-                          .rule = rule.name,
-                          .priority = rule.priority,
-                          .message = "The rule " + rule.name + " at priority " +
-                                     std::to_string(rule.priority) +
-                                     " stands in a range reserved for Portcullis."});
-    }
+    if (foreign == nullptr || foreign->instance.empty()) continue;
+    problems.push_back(
+        {.kind = ProblemKind::other_instance,
+         .rule = rule.name,
+         .priority = rule.priority,
+         .message = "The rule " + rule.name + " belongs to the instance " + foreign->instance + ".",
+         .until = foreign->until});
   }
 }
 
@@ -155,8 +138,6 @@ const char* to_string(ProblemKind kind) {
       return "OrphanLock";
     case ProblemKind::orphan_open:
       return "OrphanOpen";
-    case ProblemKind::foreign_in_band:
-      return "ForeignInBand";
     case ProblemKind::other_instance:
       return "OtherInstance";
     case ProblemKind::cleanup_blocked:

@@ -39,7 +39,6 @@ enum class ProblemKind {
   unreadable_mark,   ///< named like ours, cannot be understood: left alone
   orphan_lock,       ///< a lock or keep whose owner nobody knows: left alone
   orphan_open,  ///< an open or shut rule nobody wants, left because it is not to be removed (yet)
-  foreign_in_band,  ///< somebody else's rule stands in one of our bands: stepped around
   other_instance,   ///< a rule of another instance; overdue if `until` has passed
   cleanup_blocked,  ///< a rule of ours that lets nobody in cannot be removed (found when it is
                     ///< tried)

@@ -21,8 +21,6 @@ struct TargetState {
     out_of_scope,  ///< no NSG on its way may be written by this account, or the machine is not ours
     conflict,      ///< an older policy or account owns it: locked, but grants nothing here
     audited,       ///< a policy in Audit: looked at, not touched
-    unlocking,
-    unlocked,
   };
 
   State state = State::unresolved;

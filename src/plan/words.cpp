@@ -65,10 +65,6 @@ const char* to_string(TargetState::State state) {
       return "Conflict";
     case TargetState::State::audited:
       return "Audited";
-    case TargetState::State::unlocking:
-      return "Unlocking";
-    case TargetState::State::unlocked:
-      return "Unlocked";
   }
   return "Unresolved";
 }
