@@ -103,17 +103,9 @@ def test_each_exit_code_is_explained():
     assert re.findall(r"^\| (\d) \|", REFERENCE, re.MULTILINE) == codes
 
 
-def test_each_condition_is_explained():
-    conditions = set()
-    for path, pattern in (
-        ("src/plan/request_status.cpp", r'condition\(\s*"(\w+)",'),
-        ("src/plan/policy_status.cpp", r'\badd\(\s*"(\w+)",'),
-        ("src/controllers/account_reconciler.cpp", r'\.type = "(\w+)"'),
-        ("src/controllers/orphans.cpp", r'\.type = "(\w+)"'),
-        ("src/controllers/clock_watch.cpp", r'\.type = "(\w+)"'),
-    ):
-        conditions |= set(constants(path, pattern))
-    assert set(re.findall(r"^\| \w+ \| `(\w+)` \|", REFERENCE, re.MULTILINE)) == conditions
+def test_each_condition_is_explained_and_no_other() -> None:
+    conditions = constants("src/model/condition_types.hpp", r'constexpr const char\* \w+ = "(\w+)";')
+    assert set(re.findall(r"^\| \w+ \| `(\w+)` \|", REFERENCE, re.MULTILINE)) == set(conditions)
 
 
 def test_each_metric_is_explained_with_its_type_and_labels():
