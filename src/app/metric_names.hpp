@@ -45,6 +45,10 @@ inline constexpr Metric rules_written_total{"portcullis_rules_written_total",
                                             Type::Counter,
                                             {"change", "class", "outcome"},
                                             "Writes of single rules in NSGs that were tried."};
+inline constexpr Metric orphans_closed_total{"portcullis_orphans_closed_total",
+                                             Type::Counter,
+                                             {},
+                                             "Open rules that were removed and no grant's."};
 inline constexpr Metric cloud_requests_total{"portcullis_cloud_requests_total",
                                              Type::Counter,
                                              {"method", "code"},

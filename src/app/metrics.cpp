@@ -89,6 +89,7 @@ void collect_world(const controllers::World& world, std::vector<MetricFamily>& o
   out.push_back(single(metric::oldest_overdue_close_seconds, seconds(grants.oldest_overdue)));
   out.push_back(single(metric::overdue_closes, number(grants.overdue)));
   out.push_back(count_rule_writes(world));
+  out.push_back(single(metric::orphans_closed_total, number(world.orphans_closed)));
   std::size_t left_out = 0;
   for (const auto& [account, inventory] : world.inventories) left_out += inventory.skipped;
   out.push_back(single(metric::inventory_left_out, number(left_out)));

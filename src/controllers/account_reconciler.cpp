@@ -1,6 +1,7 @@
 #include "controllers/account_reconciler.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "controllers/account_problem.hpp"
@@ -39,6 +40,7 @@ Task<Result<runtime::Next>> AccountReconciler::reconcile(std::string key) {
   }
 
   world_.forget_machines();
+  tell_closed_orphans(*account);
   const auto provider = world_.provider_of(*account);
   Result<Done> listed = Done{};
   if (provider) {
@@ -168,9 +170,8 @@ Task<Result<Done>> AccountReconciler::report(Pointer account, bool ready, std::s
                                      : model::Truth::unknown,
        .reason = proven ? plan::reason::guarded : plan::reason::guard_lost,
        .message = proven ? "a request under a forged name is refused" : world_.guard.problem});
-  status.conditions.push_back(describe_orphans(world_, *account));
-  const model::Condition clocks = describe_clocks(world_, *account);
-  status.conditions.push_back(clocks);
+  const std::array told{describe_orphans(world_, *account), describe_clocks(world_, *account)};
+  status.conditions.insert(status.conditions.end(), told.begin(), told.end());
   const auto json = api::to_json(status, account->meta, account->status, world_.clock.now());
   const auto said_before = [&](const char* type) -> std::optional<model::Truth> {
     const auto found =
@@ -179,7 +180,6 @@ Task<Result<Done>> AccountReconciler::report(Pointer account, bool ready, std::s
     return found->status;
   };
   const auto ready_before = said_before(model::condition_type::ready);
-  const auto clocks_before = said_before(clocks.type.c_str()).value_or(model::Truth::no);
   const auto written =
       co_await write_status(world_, client_, accounts, account->meta, account->status, json);
   if (!written) co_return fail(written.error());
@@ -193,16 +193,32 @@ Task<Result<Done>> AccountReconciler::report(Pointer account, bool ready, std::s
               .message = message,
               .warning = !ready});
   }
-  if (*written && clocks_before != clocks.status) {
+  for (const model::Condition& condition : told) {
+    const auto before = said_before(condition.type.c_str()).value_or(model::Truth::no);
+    if (!*written || before == condition.status) continue;
     announce(events_, {.resource = accounts,
                        .meta = account->meta,
-                       .from = clocks.type + "=" + to_string(clocks_before),
-                       .to = clocks.type + "=" + to_string(clocks.status),
-                       .reason = clocks.reason,
-                       .message = clocks.message,
-                       .warning = clocks.status == model::Truth::yes});
+                       .from = condition.type + "=" + to_string(before),
+                       .to = condition.type + "=" + to_string(condition.status),
+                       .reason = condition.reason,
+                       .message = condition.message,
+                       .warning = condition.status == model::Truth::yes});
   }
   co_return Done{};
+}
+
+void AccountReconciler::tell_closed_orphans(const model::CloudAccount& account) {
+  const auto closed = world_.closed_orphans.extract(account.meta.name);
+  if (!closed) return;
+  for (const std::string& message : closed.mapped()) {
+    announce(events_, {.resource = accounts,
+                       .meta = account.meta,
+                       .from = "Orphan",
+                       .to = "Closed",
+                       .reason = plan::reason::orphan_closed,
+                       .message = message,
+                       .warning = true});
+  }
 }
 
 }  // namespace portcullis::controllers

@@ -24,6 +24,7 @@ class AccountReconciler final : public runtime::Reconciler {
 
   Task<Result<Done>> list_groups(Pointer account, cloud::Provider* provider);
   Task<Result<Done>> report(Pointer account, bool ready, std::string reason, std::string message);
+  void tell_closed_orphans(const model::CloudAccount& account);
   std::string what_is_left(const model::CloudAccount& account) const;
 
   World& world_;

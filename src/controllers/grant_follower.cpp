@@ -113,7 +113,11 @@ Task<Result<runtime::Next>> GrantFollower::follow(RequestPointer request, Verdic
   evidence.never_stood =
       world_.began <= plan::starts_at(*verdict) && !world_.stood.contains(verdict->meta.uid);
   // What was proven once is not taken back only because a new process has not looked yet.
-  if (ended_at && evidence.closed) world_.proven_closed.insert(verdict->meta.uid);
+  if (ended_at && evidence.closed && world_.proven_closed.insert(verdict->meta.uid).second && end &&
+      end->reason == plan::reason::suspended) {
+    // It tells how many of those that it ended are closed.
+    world_.policy_queue.add(verdict->meta.ns + "/" + verdict->policy_name);
+  }
   const bool final_before = ended_at && plan::is_final(request->status.state);
   // The rules of an open grant are named with it: so it is open when its groups' plans know it.
   const bool open = verdict->granted && !ended_at &&

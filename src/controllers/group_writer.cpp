@@ -73,6 +73,7 @@ Task<Result<Done>> GroupWriter::carry_out(cloud::Provider* provider, std::string
     log_write(id, change, done);
     ++world_.rules_written[{change.kind, change.change_class, done.has_value()}];
     if (!done) setbacks.add(change);
+    if (done && !done->left_inert && closing) note_closed_orphan(world_, id, change);
     const Reach how_far = done ? Reach::change : reach_of(done.error());
     const bool cleanup = change.change_class == plan::ChangeClass::cleanup;
     const bool conflict = !done && done.error().kind == Error::Kind::conflict;

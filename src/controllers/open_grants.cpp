@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/resource_id.hpp"
+#include "plan/reasons.hpp"
 #include "plan/request_status.hpp"
 #include "plan/rule_codec.hpp"
 
@@ -88,6 +89,21 @@ OpenGrants count_open_grants(const World& world) {
   out.overdue = std::max(out.overdue, rules);
   if (oldest) out.oldest_overdue = std::max(now - *oldest, Duration(0));
   return out;
+}
+
+void count_grants(const World& world, const model::JitPolicy& policy,
+                  plan::PolicyFindings& findings) {
+  for (const auto& [key, verdict] : world.stores.verdicts.all()) {
+    if (verdict->policy_uid != policy.meta.uid) continue;
+    if (world.is_live(*verdict)) ++findings.active_grants;
+    const auto end = world.early_end(*verdict);
+    if (!verdict->granted || !end || end->reason != plan::reason::suspended) continue;
+    ++findings.suspended;
+    const auto request = world.stores.requests.find(verdict->meta.ns + "/" + verdict->request_name);
+    const bool settled = !request || request->meta.uid != verdict->request_uid ||
+                         plan::is_final(request->status.state);
+    if (settled || world.proven_closed.contains(verdict->meta.uid)) ++findings.closed;
+  }
 }
 
 }  // namespace portcullis::controllers

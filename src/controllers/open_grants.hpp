@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "controllers/world.hpp"
+#include "plan/policy_status.hpp"
 
 namespace portcullis::controllers {
 
@@ -21,5 +22,10 @@ struct OpenGrants {
 /// has to have proven itself. A grant from before whose request is gone counts by its rules alone.
 /// Reads only; takes time in proportion to all verdicts and rules of ours.
 OpenGrants count_open_grants(const World& world);
+
+/// The grants of one policy: those that are live, and what became of those that its suspension
+/// ended.
+void count_grants(const World& world, const model::JitPolicy& policy,
+                  plan::PolicyFindings& findings);
 
 }  // namespace portcullis::controllers

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "controllers/evidence_rules.hpp"
 #include "model/condition_types.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
+#include "plan/rule_codec.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -27,7 +29,44 @@ bool is_orphan(const plan::Problem& problem, TimePoint now) {
   }
 }
 
+/// Whether a rule of this grant is to be expected in the group.
+bool has_way_through(const World& world, const model::AccessVerdict& verdict,
+                     const std::string& key) {
+  const auto touched = world.touched.find(verdict.meta.uid);
+  if (touched != world.touched.end() && touched->second.contains(key)) return true;
+  return std::ranges::any_of(verdict.targets, [&](const auto& target) {
+    const auto machine = world.machines.find(model::resource_key(target.resource_id));
+    if (machine == world.machines.end() || !machine->second.machine) return true;  // who knows
+    return std::ranges::any_of(world.groups_before(target.resource_id),
+                               [&](const auto& id) { return model::resource_key(id) == key; });
+  });
+}
+
 }  // namespace
+
+void note_closed_orphan(World& world, const std::string& group, const plan::Change& change) {
+  if (change.kind != plan::Change::Kind::remove) return;
+  const auto mark = plan::read_mark(change.rule, world.instance);
+  const auto* own = std::get_if<plan::OwnMark>(&mark);
+  const auto* account = world.account_of(group);
+  if (own == nullptr || account == nullptr) return;
+  if (own->kind == plan::RuleKind::open) {
+    for (const auto& [key, verdict] : world.stores.verdicts.all()) {
+      if (verdict->granted && plan::counts(*verdict, world.operator_name) &&
+          has_way_through(world, *verdict, model::resource_key(group)) &&
+          may_be_of(world, *verdict, change.rule, *own)) {
+        return;
+      }
+    }
+  } else if (own->kind != plan::RuleKind::shut) {
+    return;
+  }
+  ++world.orphans_closed;
+  world.closed_orphans[account->meta.name].push_back("rule \"" + change.rule.name + "\" in NSG \"" +
+                                                     model::short_name(group) +
+                                                     "\" was no grant's; it is removed");
+  world.account_queue.add(account->meta.name);
+}
 
 void tell_orphans(World& world, GroupView& view, const model::CloudAccount& account) {
   std::string orphans;

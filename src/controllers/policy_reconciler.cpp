@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/open_grants.hpp"
 #include "controllers/policy_reading.hpp"
 #include "controllers/policy_report.hpp"
 #include "controllers/resources.hpp"
@@ -90,10 +91,7 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
   findings.targets_expected = view.targets.size();
   findings.problem_reason = view.problem_reason;
   findings.problem = view.problem;
-  findings.active_grants =
-      static_cast<int>(std::ranges::count_if(world_.stores.verdicts.all(), [&](const auto& entry) {
-        return entry.second->policy_uid == policy->meta.uid && world_.is_live(*entry.second);
-      }));
+  count_grants(world_, *policy, findings);
   const bool conflict = std::ranges::any_of(view.targets, [](const plan::TargetState& target) {
     return target.state == plan::TargetState::State::conflict;
   });

@@ -213,6 +213,9 @@ class World {
   std::set<std::string> stood{};
   /// How many since the start.
   std::map<RuleWrite, std::uint64_t> rules_written{};
+  std::uint64_t orphans_closed = 0;
+  /// Sentences about those, by account, until it has told them.
+  std::map<std::string, std::vector<std::string>> closed_orphans{};
   /// Keys of the verdicts about requests of that key ("namespace/name"), present and past ones.
   std::map<std::string, std::set<std::string>> verdicts_about{};
   /// Keys of the decisions about a request, by its uid.

@@ -94,6 +94,10 @@ model::PolicyStatus describe_policy(const model::JitPolicy& policy,
     why = reason::locking;
     message = "the machines have not all been read yet";
   }
+  if (policy.suspend) {
+    message += "; suspended, so it grants nothing: " + std::to_string(findings.closed) + " of " +
+               std::to_string(findings.suspended) + " grant(s) that this ended are proven closed";
+  }
   const auto add = [&](const char* type, bool yes, std::string text_reason, std::string text) {
     status.conditions.push_back({.type = type,
                                  .status = yes ? Truth::yes : Truth::no,

@@ -16,6 +16,8 @@ struct PolicyFindings {
   std::vector<TargetState> targets{};
   std::size_t targets_expected = 0;
   int active_grants = 0;
+  std::size_t suspended = 0;  ///< grants that its suspension ended …
+  std::size_t closed = 0;     ///< … and those of them that are proven closed
 };
 
 /// The whole status of a policy, from data.

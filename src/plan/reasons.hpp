@@ -84,6 +84,7 @@ inline constexpr const char* contended = "Contended";
 
 // Rules of ours that nobody owns; see also `ProblemKind`.
 inline constexpr const char* no_orphans = "NoOrphans";
+inline constexpr const char* orphan_closed = "OrphanClosed";
 
 // Policies and accounts.
 inline constexpr const char* ready = "Ready";
