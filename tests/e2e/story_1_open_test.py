@@ -79,7 +79,14 @@ def test_kubectl_wait_returns_and_the_message_says_how_to_connect_and_until_when
     request = team.request(machine)
     waited = team.kubectl("alice", "wait", "--for=condition=Ready", "accessrequest/request", "--timeout=20s")
     assert waited.returncode == 0 and "condition met" in waited.stdout
+    request.wait_condition("Settled", "True", "Open")
     status = request.status
+    told = [(each["type"], each["status"], each["reason"]) for each in status["conditions"]]
+    reasons = {(kind, truth): reason for kind, truth, reason in told}
+    assert reasons == {
+        ("Approved", "True"): "PolicyAllows", ("Ready", "True"): "Open", ("Settled", "True"): "Open",
+        ("Complete", "False"): "NotFinal", ("Overdue", "False"): "InTime", ("Drifted", "False"): "AsWritten",
+    }
     for part in (status["expiresAt"], "22/TCP", machine.public, "203.0.113.7/32"):
         assert part in status["message"], status["message"]
     assert status["targets"] == [{"resourceID": status["targets"][0]["resourceID"], "addresses": [machine.public]}]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from team import API, Machine, Object, Team
+from team import API, Machine, Object, Team, parse_time
 from world.process import wait_for
 from world.world import World
 
@@ -64,6 +64,8 @@ CASES = [
     Case("starts-too-late", "Denied", "StartsTooLate", ("is more than 24h ahead",), spec={"startAt": "in two days"}),
     Case("no-such-address", "Denied", "NoAddress", ("2001:db8:a::7/128 is IPv6", "no such address"),
          policy="both", spec={"sources": ["2001:db8:a::7/128"]}),
+    Case("prolongs", "Denied", "NotSupported", ("spec.extends", "apply a new one"),
+         spec={"extends": {"name": "too-long", "uid": "9c1e4c1e-0000-4000-8000-1d6c9a110001"}}),
     Case("planned", "Planned", "Planned", ("would be granted for 10m", "1 machine(s)"), spec={"planOnly": True}),
     Case("audited", "Planned", "Audit", ("would be granted for 10m", "the policy is in Audit"), policy="audit"),
 ]
@@ -81,7 +83,7 @@ class Office:
 def office(world: World) -> Iterator[Office]:
     """All policies, then all requests at once: none of them opens anything."""
     team = Team(world, world.cluster.namespace("story-7-why"))
-    machines = {name: team.machine() for name in ("ssh", "ticket", "approved", "suspended", "both", "audit")}
+    machines = {name: team.machine() for name in ("ssh", "ticket", "approved", "hasty", "suspended", "both", "audit")}
     machines["accountless"] = team.machine()
     machines["bare"] = team.machine(nsg=False)
     machines["twins"] = team.machine(name="twin")
@@ -91,6 +93,7 @@ def office(world: World) -> Iterator[Office]:
     team.policy(machines["ticket"], name="ticket", wait=False,
                 reason={"required": True, "pattern": "^(INC|CHG)-[0-9]+"})
     team.policy(machines["approved"], name="approved", wait=False, approval={"required": 1, "contact": "#sre-leads"})
+    team.policy(machines["hasty"], name="hasty", wait=False, approval={"required": 1, "timeout": "1m"})
     team.policy(machines["suspended"], name="suspended", wait=False, suspend=True)
     team.policy(machines["both"], name="both", wait=False,
                 port={"allowedSources": ["203.0.113.0/24", "2001:db8:a::/64"]})
@@ -102,7 +105,7 @@ def office(world: World) -> Iterator[Office]:
     # With Unlock it would wait for its account when it is deleted: there might be locks.
     team.policy(machines["accountless"], name="accountless", wait=False, accountRef={"name": "nowhere"},
                 onDelete="KeepLocks")
-    for name in ("ssh", "ticket", "approved", "suspended", "both", "audit", "twins"):
+    for name in ("ssh", "ticket", "approved", "hasty", "suspended", "both", "audit", "twins"):
         team.object("jitpolicies", name).wait_condition("Ready", "True", timeout=40)
     for case in CASES:
         if case.waits_for_policy:
@@ -118,6 +121,7 @@ def office(world: World) -> Iterator[Office]:
             spec["startAt"] = in_two_days()
         asked = machines.get(case.policy, ghost)
         requests[case.name] = team.request(asked, name=case.name, policy=case.policy, user=case.user, **spec)
+    requests["undecided"] = team.request(machines["hasty"], name="undecided", policy="hasty", user="carol")
     yield Office(team, machines, requests, writes_before)
     team.leave()
 
@@ -146,7 +150,9 @@ def test_the_requester_is_told_state_reason_and_both_values(office: Office, case
     assert (ready["status"], ready["message"]) == ("False", status["message"])
     pending = case.state == "Pending"
     assert request.condition("Complete")["status"] == ("False" if pending else "True")
-    assert request.condition("Approved")["status"] == ("Unknown" if pending else "False")
+    approved = request.condition("Approved")
+    assert approved["status"] == ("Unknown" if pending else "False")
+    assert not pending or approved["reason"] == "NotDecided"
     # The same with kubectl, for people.
     line = office.team.kubectl("alice", "get", "accessrequest", case.name, "-o", "wide").stdout.splitlines()[1]
     assert case.state in line and status["message"] in line
@@ -188,6 +194,15 @@ def test_what_waits_is_not_told_again_and_again(office: Office) -> None:
     time.sleep(35)  # what waits is looked at every 30 s, and by any retry sooner
     assert [request.get()["metadata"]["resourceVersion"] for request in waiting] == versions
     assert all(len(request.events()) <= 1 for request in waiting)
+
+
+def test_what_nobody_decides_in_time_is_over(office: Office) -> None:
+    request = office.requests["undecided"]
+    created = parse_time(request.get()["metadata"]["creationTimestamp"])
+    status = request.wait_state("TimedOut", timeout=created + 75 - time.time())["status"]
+    assert request.condition("Ready")["reason"] == "TimedOut"
+    assert created + 60 <= parse_time(request.condition("Complete")["lastTransitionTime"]) <= created + 70
+    assert "nobody decided until" in status["message"] and not office.team.open_rules(office.machines["hasty"])
 
 
 def test_who_may_not_request_is_stopped_at_the_door(office: Office) -> None:

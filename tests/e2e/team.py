@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -118,6 +120,13 @@ class Object:
             raise AssertionError(f"{error}; it is {json.dumps(self.get().get('status'), indent=1)}") from None
 
 
+def slot_of(rule: dict[str, Any]) -> tuple[str, ...]:
+    until = re.search(r"until=(\S+)", rule["description"])
+    assert until, rule["description"]
+    minute = math.ceil(parse_time(until[1]) / 60)
+    return rule["destinationAddressPrefix"], rule["destinationPortRange"], rule["protocol"], str(minute)
+
+
 def condition(seen: dict[str, Any], kind: str) -> dict[str, Any]:
     conditions = (seen.get("status") or {}).get("conditions", [])
     return next((each for each in conditions if each["type"] == kind), {})
@@ -176,6 +185,10 @@ class Team:
 
     def open_rules(self, machine: Machine) -> list[dict[str, Any]]:
         return [rule for rule in self.rules(machine, own=True) if "-open-" in rule["name"]]
+
+    def slots(self, machine: Machine) -> list[tuple[str, ...]]:
+        """What each open rule is for: where to, ports, protocol, and the minute of its end. No two may be the same."""
+        return sorted(slot_of(rule["properties"]) for rule in self.open_rules(machine))
 
     def requests(self, machine: Machine) -> list[dict[str, Any]]:
         """What was asked of ARM about its NSG, oldest first."""

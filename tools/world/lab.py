@@ -152,6 +152,10 @@ class Lab:
         """The NSG, with its rules. Harmless if it is gone."""
         self._ask("DELETE", f"/nsgs/{quote(resource_group)}/{quote(name)}", missing_is_fine=True)
 
+    def recreate_machine(self, resource_group: str, name: str) -> None:
+        """Another machine in its place: the same name, interfaces and addresses, another vmId."""
+        self._ask("POST", f"/vms/{quote(resource_group)}/{quote(name)}/recreate", {})
+
     def denials(self, *denials: dict[str, str]) -> None:
         """What the operator's identity may not do from now on, and nothing else; lists leave out what it may not read."""
         self._ask("DELETE", "/denials")
