@@ -14,7 +14,7 @@ import pytest
 import yaml
 from corpus import table
 from other_server import OtherServer
-from team import API, Machine, Object, Team
+from team import Machine, Object, Team
 from world.process import wait_for
 from world.world import World
 
@@ -110,7 +110,8 @@ def open_and_close(team: Team, machine: Machine, name: str) -> None:
 @pytest.fixture(scope="module")
 def stage(world: World) -> Iterator[Stage]:
     """All cases at once; they are in the state that is judged when nobody has anything left to do at once."""
-    before = world.lab.settings(throttling=False)  # they are more than one team's
+    before = world.lab.settings()
+    world.lab.settings(throttling=False)  # they are more than one team's
     team, other = Team(world, world.cluster.namespace("corpus-cloud")), OtherServer()
     healthy = team.machine()
     team.policy(healthy, name="healthy", limits={"activePerRequester": 1, "totalDuration": "24h"})
@@ -206,7 +207,6 @@ def test_it_is_over_when_the_cloud_answers_as_it_should(stage: Stage) -> None:
 def test_the_account_says_what_the_cloud_answers(stage: Stage, case: dict[str, Any]) -> None:
     team = stage.team
     account = Object(team.world, "", "cloudaccounts", "prod")
-    account.path = f"{API}/cloudaccounts/prod"
     paths = {"subscription": rf"/subscriptions/{SUBSCRIPTION}\?", "groups": r"/networkSecurityGroups\?"}
     text = json.dumps(case["account"]).replace("BASE", team.lab.arm).replace("OTHER", stage.other.address)
     team.lab.faults([

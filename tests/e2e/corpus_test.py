@@ -61,7 +61,8 @@ def name_of(case: table.Case) -> str:
 @pytest.fixture(scope="module")
 def office(world: World) -> Iterator[Office]:
     """All policies, then all requests, side by side."""
-    before = world.lab.settings(throttling=False)  # they are more than one team's
+    before = world.lab.settings()
+    world.lab.settings(throttling=False)  # they are more than one team's
     office = Office(Team(world, world.cluster.namespace("corpus")))
     for name, spec in table.GIVEN["policies"].items():
         office.add_policy(name, **spec)

@@ -249,4 +249,4 @@ def test_what_changes_no_rule_is_no_lapse(team: Team, world: World, guards: Guar
     team.request(machine).wait_state("Active")
     clean = {"metadata": {"labels": {"team": None}, "annotations": {"note": None}}}
     assert admin.request("PATCH", path, clean, "application/merge-patch+json").status == 200
-    assert guarded(world).get("status") == "True"
+    assert (guarded(world)["status"], guarded(world)["reason"]) == ("True", "Guarded")

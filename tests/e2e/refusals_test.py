@@ -203,7 +203,8 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def stage(world: World) -> Iterator[Stage]:
-    before = world.lab.settings(throttling=False)  # they are more than one team's
+    before = world.lab.settings()
+    world.lab.settings(throttling=False)  # they are more than one team's
     team, other = Team(world, world.cluster.namespace("refusals")), OtherServer()
     account = Object(world, "", "cloudaccounts", "prod")
     healthy = team.machine()

@@ -39,7 +39,8 @@ def test_audit_lists_per_vm_the_sources_that_a_lock_would_cut_and_writes_nothing
     assert not any("192.0.2.0/24" in each["sources"] for each in cut.values())
     others = {each["rule"].rsplit("/", 1)[1]: each["sources"] for each in seen[shut_vm.name]["cut"]}
     assert "VirtualNetwork" in others.get("AllowVnetInBound", []), (others, seen[shut_vm.name])
-    assert policy.condition("Locked")["status"] == "False"
+    policy.wait_condition("Locked", "False", "Audited")
+    policy.wait_condition("Conflict", "False", "NoConflict")
     assert policy.status["summary"] == "2/2 audited"
     assert not team.writes(open_vm) and not team.writes(shut_vm)
     assert as_text(team, open_vm, shut_vm) == before
@@ -89,8 +90,8 @@ def test_a_foreign_allow_above_the_lock_is_named_and_its_removal_makes_it_ready_
     team.lab.delete_rule("net", machine.nsg, "breakfix")
     # From here on nobody does anything. With a grant open the NSG is read every minute.
     policy.wait_condition("Ready", "True", timeout=75)
-    turns = [event["reason"] for event in policy.events()]
-    assert turns == ["Locking", "Ready", "Bypassed", "Ready"], turns
+    reasons = [event["reason"] for event in policy.events()]
+    assert reasons == ["Locking", "Ready", "Bypassed", "Ready"], reasons
 
 
 def test_a_bypass_that_is_there_from_the_start_is_named_and_nothing_is_granted(team: Team) -> None:
@@ -151,10 +152,12 @@ def test_deleting_the_policy_closes_grants_first_unlocks_and_leaves_the_nsg_as_i
     request = team.request(machine)
     request.wait_state("Active")
     team.lab.forget_requests()
+    uid = policy.get()["metadata"]["uid"]
     policy.delete()
     request.wait_state("Revoked")
     policy.wait_gone()
     assert request.condition("Ready")["reason"] == "PolicyDeleted"
+    wait_for(lambda: "Unlocked" in [event["reason"] for event in policy.events(uid)], 10, "an Event of its end")
     assert as_text(team, machine, other) == before
     deleted = [entry["path"].split("portcullis-worldlab-")[1].split("-")[0]
                for entry in team.writes(machine) if entry["method"] == "DELETE"]

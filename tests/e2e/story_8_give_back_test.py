@@ -50,6 +50,7 @@ def test_a_request_given_back_while_it_waits_is_withdrawn(team: Team) -> None:
     request.wait_state("Pending")
     request.patch({"spec": {"revoke": True}}, user="alice")
     request.wait_state("Withdrawn", timeout=SOON)
+    assert request.condition("Ready")["reason"] == "Withdrawn"
     assert team.verdict(request)["spec"]["outcome"] == "Refused"
     assert not team.open_rules(machine)
 

@@ -50,7 +50,8 @@ class Object:
     def __init__(self, world: World, namespace: str, plural: str, name: str) -> None:
         self._admin = world.cluster.identity("admin")
         self.world, self.namespace, self.plural, self.name = world, namespace, plural, name
-        self.path = f"{API}/namespaces/{namespace}/{plural}/{name}"
+        scope = f"/namespaces/{namespace}" if namespace else ""  # empty: of the cluster
+        self.path = f"{API}{scope}/{plural}/{name}"
 
     def get(self) -> dict[str, Any]:
         """Its JSON; empty when there is none."""
@@ -105,10 +106,10 @@ class Object:
 
         return self._wait(look, timeout, f"{kind}={status} {reason or ''}")
 
-    def events(self) -> list[dict[str, Any]]:
-        """The Events about it, oldest first."""
-        uid = self.get()["metadata"]["uid"]
-        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+    def events(self, uid: str = "") -> list[dict[str, Any]]:
+        """The Events about it, oldest first; uid: of one that is gone."""
+        uid = uid or self.get()["metadata"]["uid"]
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace or 'default'}/events"
         events = self._admin.request("GET", path).body["items"]
         mine = [event for event in events if event["regarding"].get("uid") == uid]
         return sorted(mine, key=lambda event: event["eventTime"])

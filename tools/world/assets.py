@@ -30,6 +30,11 @@ def build_directory() -> Path:
     return (REPOSITORY / given) if given else REPOSITORY / "build/release"
 
 
+def is_sanitized() -> bool:
+    """Whether the programs were built with a sanitizer, which takes memory of its own."""
+    return build_directory().name in ("asan", "tsan")
+
+
 def binary(name: str) -> Path:
     """A program of ours: portcullis, portcullis-lab, kubectl-jit."""
     build = build_directory()

@@ -90,6 +90,11 @@ class Operator:
         samples = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, value in samples}
 
+    def peak_memory(self) -> float:
+        """The most that this run had in memory, MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)[1]) / 1024
+
     # ----------------------------------------------------------------------------------------------------------
 
     def stop(self) -> int:
