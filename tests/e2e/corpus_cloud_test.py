@@ -4,7 +4,6 @@ None of them stops anybody else, and each is over when the cloud answers as it s
 """
 
 import json
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,15 +13,14 @@ import pytest
 import yaml
 from corpus import table
 from other_server import OtherServer
-from team import Machine, Object, Team
+from team import SUBSCRIPTION, Machine, Object, Scene, Team
 from world.process import wait_for
 from world.world import World
 
 TABLE = yaml.safe_load((table.HERE / "cloud.yaml").read_text())
 CASES = [case for case in TABLE["cases"] if "account" not in case]
 OF_THE_ACCOUNT = [case for case in TABLE["cases"] if "account" in case]
-SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
-KEYS = {"cloud", "answers", "when", "locked", "says", "state", "writes", "rules", "policy", "account", "ready"}
+KEYS = {"cloud", "answers", "when", "locked", "says", "state", "writes", "foreign", "policy", "account", "ready"}
 
 
 def of_case(value: Any) -> str:
@@ -30,56 +28,15 @@ def of_case(value: Any) -> str:
 
 
 @dataclass
-class Scene:
+class Trouble(Scene):
     """One case's machine, group and policy."""
-
-    case: dict[str, Any]
-    team: Team
-    other: OtherServer
-    number: int
-    machine: Machine = field(init=False)
-    policy: Object = field(init=False)
-    request: Object | None = None
-
-    def __post_init__(self) -> None:
-        rules = self.case.get("rules")
-        foreign = None if rules is None else [
-            {"name": f"rule-{number}", "priority": 1000 + number, "access": "Deny", "ports": 9} for number in range(rules)
-        ]
-        self.machine = self.team.machine(rules=foreign, packets=False)
 
     @property
     def when(self) -> str:
-        return self.case.get("when", "new")
+        return self.row.get("when", "new")
 
-    def fill(self, text: str) -> str:
-        nic = self.machine.nsg.replace("nsg", "nic")
-        for word, value in (("MACHINE", self.machine.name), ("NSG", self.machine.nsg), ("NIC", nic),
-                            ("SUBSCRIPTION", SUBSCRIPTION), ("BASE", self.team.lab.arm), ("OTHER", self.other.address)):
-            text = re.sub(rf"(?<![A-Z]){word}(?![A-Z])", value, text)
-        return text
-
-    def faults(self) -> list[dict[str, Any]]:
-        paths = {
-            "vm": ("GET", r"/virtualMachines/MACHINE\?"),
-            "nic": ("GET", r"/networkInterfaces/NIC\?"),
-            "public": ("GET", r"/publicIPAddresses/NIC-pip\?"),
-            "nsg": ("GET", r"/networkSecurityGroups/NSG\?"),
-            "put": ("PUT", "/networkSecurityGroups/NSG/securityRules/"),
-            "delete": ("DELETE", "/networkSecurityGroups/NSG/securityRules/"),
-            "poll": ("GET", r"/poll/MACHINE\?"),
-        }
-        return [
-            {"id": f"{asked}-{self.number}", "match": {"method": paths[asked][0], "path": self.fill(paths[asked][1])},
-             "times": -1, "action": json.loads(self.fill(json.dumps(action)))}
-            for asked, action in self.case.get("answers", {}).items()
-        ]
-
-    def make_policy(self) -> None:
-        self.policy = self.team.policy(self.machine, name=f"case-{self.number}", wait=False, **self.case.get("policy", {}))
-
-    def says(self) -> list[str]:
-        return [self.fill(words) for words in self.case.get("says", [])]
+    def make(self) -> None:
+        self.make_policy(**self.row.get("policy", {}))
 
     def writes(self) -> list[dict[str, Any]]:
         return self.team.writes(self.machine)
@@ -90,7 +47,7 @@ class Stage:
     team: Team
     healthy: Machine
     other: OtherServer
-    scenes: dict[str, Scene]  # by case
+    scenes: dict[str, Trouble]  # by case
     began: float = field(default_factory=time.monotonic)
 
     def patience(self, seconds: float = 30) -> float:
@@ -115,22 +72,22 @@ def stage(world: World) -> Iterator[Stage]:
     team, other = Team(world, world.cluster.namespace("corpus-cloud")), OtherServer()
     healthy = team.machine()
     team.policy(healthy, name="healthy", limits={"activePerRequester": 1, "totalDuration": "24h"})
-    scenes = {case["cloud"]: Scene(case, team, other, number) for number, case in enumerate(CASES)}
+    scenes = {case["cloud"]: Trouble(case, team, other.address, number) for number, case in enumerate(CASES)}
     for scene in scenes.values():
         if scene.when != "new":
-            scene.make_policy()
+            scene.make()
     for scene in scenes.values():
         if scene.when != "new":
             scene.policy.wait_condition("Locked", "True", timeout=40)
         if scene.when == "open":
-            scene.request = team.request(scene.machine, name=f"case-{scene.number}", policy=f"case-{scene.number}")
+            scene.request = team.request(scene.machine, name=scene.name, policy=scene.name)
     for scene in scenes.values():
         if scene.request:
             scene.request.wait_state("Active", timeout=40)
-    team.lab.faults([fault for scene in scenes.values() for fault in scene.faults()])
+    team.lab.faults([fault for scene in scenes.values() for fault in scene.faults(scene.row.get("answers", {}))])
     for scene in scenes.values():
         if scene.when == "new":
-            scene.make_policy()
+            scene.make()
         elif scene.when == "locked":
             scene.policy.patch({"spec": {"maxAhead": "23h"}})  # whatever it is: all is read again
         else:
@@ -193,7 +150,7 @@ def test_nobody_else_was_asked(stage: Stage) -> None:
 
 def test_it_is_over_when_the_cloud_answers_as_it_should(stage: Stage) -> None:
     stage.team.lab.faults([])
-    scenes = [scene for scene in stage.scenes.values() if "rules" not in scene.case]  # those are full for good
+    scenes = [scene for scene in stage.scenes.values() if "foreign" not in scene.row]  # those are full for good
     for scene in scenes:
         scene.policy.patch({"spec": {"maxAhead": "22h"}})  # not to wait for the next try
     for scene in scenes:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from corpus import table
-from team import Machine, Object, Team
+from team import API, Machine, Object, Team
 from world.assets import REPOSITORY
 from world.process import wait_for
 from world.world import World
@@ -139,11 +139,14 @@ def test_what_is_refused_causes_no_write(office: Office) -> None:
 
 
 def test_what_the_api_server_refuses_gets_nowhere(office: Office) -> None:
-    """The same cases as beside the API server alone, this time for good."""
+    """The same cases as beside the API server alone, this time for good, and the machine that they name is there: nobody
+    so much as reads its NSG. A good policy beside them is followed at once."""
     crds = [yaml.safe_load(path.read_text()) for path in sorted((REPOSITORY / "crds").glob("*.yaml"))]
     sentences = table.Sentences({crd["spec"]["names"]["kind"]: crd for crd in crds})
     door = Team(office.team.world, office.team.world.cluster.namespace("corpus-door"))
-    written = {write["path"] for write in door.lab.writes()}
+    good = table.GIVEN["bases"]["JitPolicy"]
+    named = good["targets"][0]["virtualMachine"]
+    machine = door.machine(name=named["name"], group=named["resourceGroup"])
     cluster = door.world.cluster
     assert len(AT_THE_DOOR) >= 200
     # Who may anything at all: nothing but the layers themselves stands in the way.
@@ -157,5 +160,12 @@ def test_what_the_api_server_refuses_gets_nowhere(office: Office) -> None:
             table.judge(case, answer, sentences)
     for plural in ("accessrequests", "accessdecisions", "jitpolicies", "accessverdicts"):
         assert door.list(plural) == []
-    # What the cloud refused to others is tried again meanwhile.
-    assert {write["path"] for write in door.lab.writes()} == written
+    accounts = cluster.identity("admin").request("GET", f"{API}/cloudaccounts").body["items"]
+    assert [each["metadata"]["name"] for each in accounts] == ["prod"]
+    assert door.requests(machine) == []
+    # None of them would have gone unseen.
+    policy = door.policy(name="good", **{key: value for key, value in good.items() if key != "enforcement"})
+    assert [(entry["method"], entry["status"]) for entry in door.writes(machine)] == [("PUT", 201)]
+    policy.delete()
+    policy.wait_gone()
+    door.lab.take_machine_away(named["resourceGroup"], named["name"])

@@ -5,7 +5,6 @@ cloud gives in, all ends without anybody's doing.
 """
 
 import json
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,13 +14,12 @@ import pytest
 import yaml
 from corpus import table
 from other_server import OtherServer
-from team import Machine, Object, Team, condition
+from team import SUBSCRIPTION, Machine, Object, Scene, Team, condition
 from world.process import wait_for
 from world.world import World
 
 TABLE = yaml.safe_load((table.HERE / "refusals.yaml").read_text())
 ROWS: list[dict[str, Any]] = TABLE["rows"]
-SUBSCRIPTION = "/subscriptions/11111111-1111-4111-8111-111111111111"
 KEYS = {"refused", "during", "by", "lock", "role", "foreign", "open", "times", "state", "on", "reason", "says", "own", "writes"}
 OVERDUE_GRACE = 30
 NOBODY = "192.0.2.1"
@@ -41,25 +39,11 @@ def of_row(row: dict[str, Any]) -> str:
 
 
 @dataclass
-class Scene:
+class Refusal(Scene):
     """One row's machine, NSG, policy and request."""
 
-    row: dict[str, Any]
-    team: Team
-    other: OtherServer
-    number: int
-    machine: Machine = field(init=False)
-    policy: Object = field(init=False)
-    request: Object | None = None
     lifted: bool = False
     seen: int = 0  # of the lab's log, when the refusing began
-
-    def __post_init__(self) -> None:
-        foreign = self.row.get("foreign")
-        rules = None if foreign is None else [
-            {"name": f"rule-{number}", "priority": 1000 + number, "access": "Deny", "ports": 9} for number in range(foreign)
-        ]
-        self.machine = self.team.machine(rules=rules, nsg_group=self.group, packets=False)
 
     @property
     def during(self) -> str:
@@ -67,51 +51,25 @@ class Scene:
 
     @property
     def group(self) -> str:
-        """The NSG's resource group."""
         return f"net-{self.number}" if self.row.get("lock", {}).get("scope") == "group" else "net"
 
     @property
     def group_id(self) -> str:
-        return f"{SUBSCRIPTION}/resourceGroups/{self.group}"
+        return f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{self.group}"
 
     @property
     def nsg_id(self) -> str:
         return f"{self.group_id}/providers/Microsoft.Network/networkSecurityGroups/{self.machine.nsg}"
 
     @property
-    def name(self) -> str:
-        return f"row-{self.number}"
-
-    @property
     def source(self) -> str:
         """Of its own: of a grant whose machine is gone any rule for its source may be."""
         return f"203.0.113.{self.number + 20}"
 
-    def fill(self, text: str) -> str:
-        nic = self.machine.nsg.replace("nsg", "nic")
-        for word, value in (("MACHINE", self.machine.name), ("NSG", self.machine.nsg), ("NIC", nic),
-                            ("GROUP", self.group), ("OTHER", self.other.address)):
-            text = re.sub(rf"(?<![A-Z]){word}(?![A-Z])", value, text)
-        return text
-
-    def says(self) -> list[str]:
-        return [self.fill(words) for words in self.row.get("says", [])]
-
     # --- what is refused ----------------------------------------------------------------------------------------
 
-    def faults(self) -> list[dict[str, Any]]:
-        paths = {
-            "vm": ("GET", r"/virtualMachines/MACHINE\?"),
-            "nic": ("GET", r"/networkInterfaces/NIC\?"),
-            "nsg": ("GET", r"/networkSecurityGroups/NSG\?"),
-            "put": ("PUT", "/networkSecurityGroups/NSG/securityRules/"),
-            "delete": ("DELETE", "/networkSecurityGroups/NSG/securityRules/"),
-        }
-        return [
-            {"id": f"{self.name}-{asked}", "match": {"method": paths[asked][0], "path": self.fill(paths[asked][1])},
-             "times": self.row.get("times", -1), "action": json.loads(self.fill(json.dumps(action)))}
-            for asked, action in self.row.get("by", {}).items()
-        ]
+    def refusing(self) -> list[dict[str, Any]]:
+        return self.faults(self.row.get("by", {}))
 
     def lock(self) -> None:
         if lock := self.row.get("lock"):
@@ -126,7 +84,7 @@ class Scene:
 
     def lift(self) -> None:
         """The cloud gives in; a role comes back with those of all."""
-        for fault in self.faults():
+        for fault in self.refusing():
             self.team.lab.lift_fault(fault["id"])
         if "lock" in self.row:
             self.team.lab.unlock(self.name)
@@ -135,9 +93,6 @@ class Scene:
         self.lifted = True
 
     # --- what is done ---------------------------------------------------------------------------------------------
-
-    def make_policy(self) -> None:
-        self.policy = self.team.policy(self.machine, name=self.name, wait=False)
 
     def ask(self) -> None:
         self.request = self.team.request(self.machine, name=self.name, policy=self.name, sources=[f"{self.source}/32"])
@@ -191,7 +146,7 @@ class Scene:
 @dataclass
 class Stage:
     team: Team
-    scenes: dict[str, Scene]  # by row
+    scenes: dict[str, Refusal]  # by row
     healthy: Machine
     other: OtherServer
     began: float = field(default_factory=time.monotonic)
@@ -209,7 +164,7 @@ def stage(world: World) -> Iterator[Stage]:
     account = Object(world, "", "cloudaccounts", "prod")
     healthy = team.machine()
     team.policy(healthy, name="healthy", wait=False, limits={"activePerRequester": 1, "totalDuration": "24h"})
-    scenes = {row["refused"]: Scene(row, team, other, number) for number, row in enumerate(ROWS)}
+    scenes = {row["refused"]: Refusal(row, team, other.address, number) for number, row in enumerate(ROWS)}
     account.patch({"spec": {"networkResourceGroups": sorted({scene.group for scene in scenes.values()} | {"net"})}})
     ready = [scene for scene in scenes.values() if scene.during != "lock"]
     for scene in ready:
@@ -223,7 +178,7 @@ def stage(world: World) -> Iterator[Stage]:
         scene.request.wait_state("Active", timeout=40)
     seen = max(entry["seq"] for entry in team.lab.requests())
     together = [scene for scene in scenes.values() if not is_played_alone(scene.row)]
-    team.lab.faults([fault for scene in together for fault in scene.faults()])
+    team.lab.faults([fault for scene in together for fault in scene.refusing()])
     team.lab.denials(*[denial for scene in together for denial in scene.denials()])
     for scene in together:
         scene.lock()
@@ -273,7 +228,7 @@ def test_it_is_seen_what_is_refused(stage: Stage, row: dict[str, Any]) -> None:
     scene = stage.scenes[of_row(row)]
     if is_played_alone(row):
         scene.seen = max(entry["seq"] for entry in stage.team.lab.requests())
-        stage.team.lab.faults(scene.faults())  # those of all others are over
+        stage.team.lab.faults(scene.refusing())  # those of all others are over
         scene.act()
         wait_until_told(scene, 40)
     else:
@@ -290,7 +245,7 @@ def test_it_is_seen_what_is_refused(stage: Stage, row: dict[str, Any]) -> None:
     scene.lift()
 
 
-def wait_until_told(scene: Scene, timeout: float) -> None:
+def wait_until_told(scene: Refusal, timeout: float) -> None:
     row = scene.row
     if "reason" not in row and not is_overdue(row):
         if scene.request and scene.during != "read":

@@ -4,7 +4,7 @@ import itertools
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from world.world import World
 
 API = "/apis/portcullis.dev/v1alpha1"
 ADDRESSES = {"alice": "203.0.113.7", "carol": "203.0.113.8", "stranger": "198.51.100.66"}
+SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
 FINAL = ("Expired", "Revoked", "Denied", "Withdrawn", "TimedOut", "Failed", "Planned")
 # What others have put into an NSG: the everyday, and forms that must come back as they are.
 FOREIGN_RULES = [
@@ -126,6 +127,72 @@ def slot_of(rule: dict[str, Any]) -> tuple[str, ...]:
     assert until, rule["description"]
     minute = math.ceil(parse_time(until[1]) / 60)
     return rule["destinationAddressPrefix"], rule["destinationPortRange"], rule["protocol"], str(minute)
+
+
+# What can be asked about a machine and its NSG, as the tables of tests/corpus call it: the method, and what is found in
+# the path.
+ASKED = {
+    "vm": ("GET", r"/virtualMachines/MACHINE\?"),
+    "nic": ("GET", r"/networkInterfaces/NIC\?"),
+    "public": ("GET", r"/publicIPAddresses/NIC-pip\?"),
+    "nsg": ("GET", r"/networkSecurityGroups/NSG\?"),
+    "put": ("PUT", "/networkSecurityGroups/NSG/securityRules/"),
+    "delete": ("DELETE", "/networkSecurityGroups/NSG/securityRules/"),
+    "poll": ("GET", r"/poll/MACHINE\?"),
+}
+
+
+@dataclass
+class Scene:
+    """What one row of a table is played on: a machine of its own, in an NSG with as many rules of others as it says."""
+
+    row: dict[str, Any]
+    team: "Team"
+    other: str  # the address of a server that must never be asked
+    number: int
+    machine: Machine = field(init=False)
+    policy: Object = field(init=False)
+    request: Object | None = None
+
+    def __post_init__(self) -> None:
+        count = self.row.get("foreign")
+        rules = None if count is None else [
+            {"name": f"rule-{number}", "priority": 1000 + number, "access": "Deny", "ports": 9} for number in range(count)
+        ]
+        self.machine = self.team.machine(rules=rules, nsg_group=self.group)
+
+    @property
+    def group(self) -> str:
+        """The NSG's resource group."""
+        return "net"
+
+    @property
+    def name(self) -> str:
+        return f"row-{self.number}"
+
+    def fill(self, text: str) -> str:
+        """The text with the row's own names in it."""
+        names = {
+            "MACHINE": self.machine.name, "NSG": self.machine.nsg, "NIC": self.machine.nsg.replace("nsg", "nic"),
+            "GROUP": self.group, "SUBSCRIPTION": SUBSCRIPTION, "BASE": self.team.lab.arm, "OTHER": self.other,
+        }
+        for word, value in names.items():
+            text = re.sub(rf"(?<![A-Z]){word}(?![A-Z])", value, text)
+        return text
+
+    def says(self) -> list[str]:
+        return [self.fill(words) for words in self.row.get("says", [])]
+
+    def faults(self, by: dict[str, Any]) -> list[dict[str, Any]]:
+        """How the lab misbehaves, by what is asked."""
+        return [
+            {"id": f"{self.name}-{asked}", "match": {"method": ASKED[asked][0], "path": self.fill(ASKED[asked][1])},
+             "times": self.row.get("times", -1), "action": json.loads(self.fill(json.dumps(action)))}
+            for asked, action in by.items()
+        ]
+
+    def make_policy(self, **spec: Any) -> None:
+        self.policy = self.team.policy(self.machine, name=self.name, wait=False, **spec)
 
 
 def condition(seen: dict[str, Any], kind: str) -> dict[str, Any]:
