@@ -4,6 +4,7 @@ import argparse
 import subprocess
 import sys
 import time
+from bisect import bisect_left
 from collections import Counter
 
 from bench.figures import Figures
@@ -12,10 +13,12 @@ from bench.stage import Stage, seconds_of
 from world import assets, cleanup
 
 _GROUPS = 10
+_MANY_GROUPS = 50
+_LATENCY = 0.02  # seconds: nothing is answered sooner, so that the log tells what was under way together
 _PACE = 0.2  # seconds between requests that are measured one by one: nothing waits for another
 _REST = 330.0  # seconds: what is done every five minutes is done in it
 _LIFE = 40  # seconds that they live
-_BY_REQUEST = ("inventory", "many")  # these take long: only with --only
+_BY_REQUEST = ("inventory", "many", "overdue")  # these take long: only with --only
 
 
 def measure_one_by_one(figures: Figures, count: int) -> None:
@@ -158,6 +161,40 @@ def measure_inventory(figures: Figures) -> None:
     figures.count("changes that were not locked within a period, or tests that failed", int(ended.returncode != 0), 0)
 
 
+def measure_overdue(figures: Figures, count: int, life: int) -> None:
+    """Grants that all ended while nobody was there, a rule each; and who comes next."""
+    figures.part(f"{count} overdue grants on {_MANY_GROUPS} NSGs, a rule each; then the operator starts")
+    with Stage(_MANY_GROUPS, own_ports=True) as stage:
+        began = time.monotonic()
+        stage.ask_many(count, f"{life}s")
+        stage.wait_in_state("Active", count, life - (time.monotonic() - began))
+        figures.info("all proven open within", time.monotonic() - began, "s")
+        stage.operator.kill9()
+        ends = max(seconds_of(each["status"]["expiresAt"]) for each in stage.requests().values())
+        time.sleep(max(0.0, ends + 1 - time.time()))
+        stage.ask_many(_GROUPS, "10m")
+        stage.lab.settings(latency=f"{_LATENCY * 1000:g}ms")
+        stage.lab.forget_requests()
+        began = time.monotonic()
+        stage.operator.start()
+        stage.wait_in_state("Expired", count, 1200)
+        figures.info("all proven closed within", time.monotonic() - began, "s")
+        stage.wait_in_state("Active", _GROUPS, 120)
+        figures.info("new requests open after", time.monotonic() - began, "s")
+        log = stage.lab.requests()
+        writes = rule_writes(log)
+        closings = [write.at for write in writes if not write.sources]
+        openings = [write.at for write in writes if write.sources]
+        figures.at_least("rules removed", len(closings), count)
+        figures.count("rules removed more than once", len(closings) - count, 0)
+        figures.at_least("rules opened, after that", len(openings), 1)
+        figures.count("rules opened before the last was removed", sum(at < max(closings) for at in openings), 0)
+        times = sorted(seconds_of(entry["time"]) for entry in log if "/oauth2/" not in entry["path"])
+        together = max(bisect_left(times, at + _LATENCY * 0.95) - place for place, at in enumerate(times))
+        figures.count("calls to the cloud at once, most", together, 4)
+        figures.count("resident memory, highest, MiB", round(stage.peak_memory(), 1), 128)
+
+
 def measure_many(figures: Figures, count: int) -> None:
     """Memory with many requests, a thousand of them active and the others refused."""
     figures.part(f"{count} requests, 1000 of them active")
@@ -178,8 +215,9 @@ def measure_many(figures: Figures, count: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--only", choices=("latency", "rest", "burst", "inventory", "many"), help="this part alone")
+    parser.add_argument("--only", choices=("latency", "rest", "burst", "inventory", "many", "overdue"), help="this part alone")
     parser.add_argument("--many", type=int, default=10_000, help="requests of the part `many`, which runs only by --only")
+    parser.add_argument("--overdue", type=int, default=5_000, help="grants of the part `overdue`, likewise")
     chosen = parser.parse_args()
     figures = Figures()
     parts = {
@@ -188,6 +226,7 @@ def main() -> int:
         "burst": lambda: (measure_burst(figures, 1000, "0s"), measure_burst(figures, 1000, "2s")),
         "inventory": lambda: measure_inventory(figures),
         "many": lambda: measure_many(figures, chosen.many),
+        "overdue": lambda: measure_overdue(figures, chosen.overdue, 420),
     }
     try:
         for name, measure in parts.items():

@@ -77,8 +77,9 @@ class Asked:
 class Stage:
     """A context manager. Groups are NSGs, each with one machine behind it and one policy for that."""
 
-    def __init__(self, groups: int) -> None:
-        self.groups = groups
+    def __init__(self, groups: int, own_ports: bool = False) -> None:
+        """own_ports: each request of a group is for another port, so it has a rule of its own."""
+        self.groups, self._own_ports = groups, own_ports
         folder = cleanup.temporary_folder("bench")
         self._audit_log = folder / "audit.log"
         policy = folder / "audit-policy.yaml"
@@ -219,13 +220,16 @@ class Stage:
         }
 
     def _make_policy(self, number: int) -> None:
+        port: dict[str, Any] = {"port": 22, "protocol": "TCP", "maxDuration": "1h"}
+        if self._own_ports:
+            port |= {"port": 1000, "endPort": 1999}
         body = {
             "apiVersion": "portcullis.dev/v1alpha1", "kind": "JitPolicy",
             "metadata": {"name": f"policy-{number}", "namespace": NAMESPACE},
             "spec": {
                 "accountRef": {"name": "prod"},
                 "targets": [{"virtualMachine": {"resourceGroup": "web", "name": f"vm-{number}"}}],
-                "ports": [{"port": 22, "protocol": "TCP", "maxDuration": "1h"}],
+                "ports": [port],
                 "enforcement": "Enforce",
                 "limits": {"activePerRequester": 100, "active": 1000, "totalDuration": "24h"},
             },
@@ -252,12 +256,13 @@ class Stage:
     def _ask_one(self, number: int, group: int, duration: str, connections: dict[int, Any]) -> Asked:
         # Odd addresses only: two neighbours would become one prefix, and could not be told apart any more.
         source = f"198.{18 + number // 32768}.{number // 128 % 256}.{number % 128 * 2 + 1}"
+        port = 1000 + number // self.groups if self._own_ports else 22
         body = {
             "apiVersion": "portcullis.dev/v1alpha1", "kind": "AccessRequest",
             "metadata": {"name": f"request-{number}", "namespace": NAMESPACE},
             "spec": {
                 "policyRef": {"name": f"policy-{group}"}, "targets": [f"vm-{group}"],
-                "ports": [{"port": 22, "protocol": "TCP"}], "sources": [f"{source}/32"],
+                "ports": [{"port": port, "protocol": "TCP"}], "sources": [f"{source}/32"],
                 "duration": duration, "reason": "INC-4711 disk full",
             },
         }

@@ -4,12 +4,10 @@ What was promised to end ends: judged by the cloud's own log, by what was writte
 """
 
 import itertools
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from team import Machine, Object, Team, parse_time
-from world.process import wait_for
 from world.world import World
 
 OPENINGS = 300
@@ -18,7 +16,7 @@ LIFE = 36  # seconds of the first of them; the others end two seconds after each
 WRITE = 0.4  # seconds that the cloud takes for one
 PAUSE = 1  # seconds that it wants left in peace, each time that it throttles
 BETWEEN = 1  # writes of an NSG between a grant's end and its closing: the one that is under way
-IN_TIME = 5
+IN_TIME = 10  # seconds: what was under way, and pauses that the cloud asks for; how many writes is what counts
 
 
 def is_open_write(entry: dict[str, Any]) -> bool:
@@ -42,8 +40,10 @@ def test_closings_come_in_time_whatever_opens(team: Team, world: World) -> None:
 
     def ask(machine: Machine, user: str, seconds: int) -> Object:
         number = next(numbers)
-        ports = [{"port": number, "protocol": "TCP"}]
-        return team.request(machine, name=f"r-{number}", policy=machine.name, user=user, ports=ports, duration=f"{seconds}s")
+        return team.request(
+            machine, name=f"r-{number}", policy=machine.name, user=user, ports=[{"port": number, "protocol": "TCP"}],
+            sources=[f"203.0.113.{number % 250}/32"], duration=f"{seconds}s",
+        )
 
     try:
         ending = {machine: [ask(machine, "alice", LIFE + 2 * place) for place in range(ENDING)] for machine in machines}
@@ -60,22 +60,10 @@ def test_closings_come_in_time_whatever_opens(team: Team, world: World) -> None:
         ])
         team.lab.forget_requests()
         with ThreadPoolExecutor(4) as pool:
-            opening = list(pool.map(lambda number: ask(machines[number % 3], "carol", 600), range(OPENINGS)))
+            list(pool.map(lambda number: ask(machines[number % 3], "carol", 600), range(OPENINGS)))
         for request in itertools.chain(*ending.values()):
             request.wait_state("Expired", timeout=LIFE + 30)
         assert_kept([entry for entry in team.lab.requests() if is_open_write(entry)], ended)
-        # And what was asked for comes about when the cloud lets it.
-        world.lab.settings(operationTime=before["operationTime"])
-        team.lab.faults([])
-        states: Counter[str] = Counter()
-
-        def all_active() -> bool:
-            states.clear()
-            states.update(each["status"]["state"] for each in team.list("accessrequests"))
-            return states["Active"] == OPENINGS
-
-        wait_for(all_active, 60, f"all open, not {states}", interval=0.5)
-        assert len(opening) == OPENINGS and sum(len(team.open_rules(each)) for each in machines) == OPENINGS
     finally:
         world.lab.settings(throttling=before["throttling"], operationTime=before["operationTime"],
                            retryAfter=before["retryAfter"])
@@ -99,7 +87,8 @@ class Ending:
 def assert_kept(log: list[dict[str, Any]], ended: dict[Machine, list[Ending]]) -> None:
     """The log has all writes of open rules since the storm began."""
     throttled = [entry for entry in log if entry["status"] == 429]
-    assert len(throttled) >= 3, "it was no storm: the cloud did not throttle"
+    opened = [entry for entry in log if entry["method"] == "PUT" and entry["status"] < 300]
+    assert len(throttled) >= 3 and len(opened) >= 50, f"it was no storm: {len(throttled)} of {len(log)} throttled"
     late, between = [], []
     for machine, grants in ended.items():
         writes = [entry for entry in log if f"/{machine.nsg}/" in entry["path"].lower()]

@@ -12,7 +12,8 @@ from world.process import wait_for
 from world.world import World
 
 LIFE = 40  # seconds; what has less than 30 left is not opened any more
-LONGER = 56  # of the one for which something has to be done at the very end
+LONGER = 56  # of those for which something has to be done at the very end
+BRIEF = 34  # of the one that cannot be opened
 IN_TIME = 5
 OVERDUE_GRACE = 30
 
@@ -63,6 +64,11 @@ def delete_fault(machine: Machine, times: int, **action: Any) -> dict[str, Any]:
     return {"match": {"method": "DELETE", "path": path}, "times": times, "action": action}
 
 
+def put_fault(machine: Machine) -> dict[str, Any]:
+    path = f"/networkSecurityGroups/{machine.nsg}/securityRules/portcullis-.*-open-"
+    return {"match": {"method": "PUT", "path": path}, "times": -1, "action": SERVER_ERROR}
+
+
 def read_fault(machine: Machine, seconds: float) -> dict[str, Any]:
     match = {"method": "GET", "path": f"/networkSecurityGroups/{machine.nsg}\\?"}
     return {"match": match, "times": -1, "action": {"kind": "delay", "seconds": seconds}}
@@ -93,13 +99,22 @@ def closing(world: World) -> Iterator[Closing]:
     before = {name: team.rules(machine) for name, machine in machines.items()}
     for name, machine in machines.items():
         team.policy(machine, name=name, wait=False)
-    for name in machines:
+    shut = team.machine()
+    before["never"] = team.rules(shut)
+    team.policy(shut, name="never", wait=False)
+    for name in (*machines, "never"):
         team.object("jitpolicies", name).wait_condition("Ready", "True", timeout=40)
+    closing.faults["never"] = [put_fault(shut)]
+    closing.set_faults()
+    never = team.request(shut, name="never", policy="never", user="carol", duration=f"{BRIEF}s")
+    closing.grants["never"] = Grant(team, shut, never, before["never"])
     for name, machine in machines.items():
         life = LONGER if name.startswith("raced") else LIFE
         request = team.request(machine, name=name, policy=name, duration=f"{life}s")
         closing.grants[name] = Grant(team, machine, request, before[name])
     for name, grant in closing.grants.items():
+        if name == "never":
+            continue
         status = grant.request.wait_state("Active")["status"]
         grant.expires = parse_time(status["expiresAt"])
         assert grant.is_open()
@@ -209,6 +224,16 @@ def test_deletes_that_fail_for_long_are_repeated_reported_overdue_and_close_at_r
     closing.set_faults()
     status = grant.assert_expired(timeout=70)  # by itself, within one wait
     assert {each["type"]: each["status"] for each in status["conditions"]}["Overdue"] == "False"
+
+
+def test_what_could_not_be_opened_until_its_end_has_failed_and_left_nothing(closing: Closing) -> None:
+    """A grant whose rule the cloud never took is Failed when its time is over, not Expired: nobody was ever let in."""
+    grant = closing.grants["never"]
+    status = grant.request.wait_state("Failed", timeout=BRIEF + 15)["status"]
+    assert grant.request.condition("Ready")["reason"] == "NeverOpened"
+    assert "nothing is left open" in status["message"].lower(), status["message"]
+    assert grant.team.rules(grant.machine, own=False) == grant.foreign and not grant.is_open()
+    assert not [each for each in grant.team.writes(grant.machine) if each["method"] == "DELETE"]
 
 
 def test_it_closes_in_time_although_the_api_server_is_down(team: Team, world: World) -> None:
