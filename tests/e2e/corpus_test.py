@@ -164,8 +164,6 @@ def test_what_the_api_server_refuses_gets_nowhere(office: Office) -> None:
     assert [each["metadata"]["name"] for each in accounts] == ["prod"]
     assert door.requests(machine) == []
     # None of them would have gone unseen.
-    policy = door.policy(name="good", **{key: value for key, value in good.items() if key != "enforcement"})
+    door.policy(name="good", **{key: value for key, value in good.items() if key != "enforcement"})
     assert [(entry["method"], entry["status"]) for entry in door.writes(machine)] == [("PUT", 201)]
-    policy.delete()
-    policy.wait_gone()
-    door.lab.take_machine_away(named["resourceGroup"], named["name"])
+    door.leave()

@@ -79,8 +79,11 @@ def scene(world: World) -> Iterator[Scene]:
     team.lab.put_rule("net", machines["nic"].nsg, "host-deny", DENY | {"priority": 111})
     team.lab.put_rule("net", machines["tag"].nsg, "tag-deny", DENY | {"sourceAddressPrefix": "AzureCloud"})
     yield Scene(team, machines, requests, rules)
-    team.leave()
+    gated = team.object("jitpolicies", "nic")
+    gated.delete()
+    gated.wait_gone()
     team.lab.move_subnet("net", "vnet", "moved", None)
+    team.leave()
 
 
 def test_a_deny_above_our_rule_is_named_and_so_is_one_of_the_nics_nsg(scene: Scene) -> None:

@@ -159,7 +159,7 @@ class Scene:
         rules = None if count is None else [
             {"name": f"rule-{number}", "priority": 1000 + number, "access": "Deny", "ports": 9} for number in range(count)
         ]
-        self.machine = self.team.machine(rules=rules, nsg_group=self.group)
+        self.machine = self.team.machine(rules=rules, nsg_group=self.group, packets=False)
 
     @property
     def group(self) -> str:
