@@ -7,6 +7,7 @@
 #include "controllers/grant_check.hpp"
 #include "controllers/group_attempts.hpp"
 #include "controllers/group_order.hpp"
+#include "controllers/orphans.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"

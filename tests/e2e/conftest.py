@@ -74,3 +74,5 @@ def team(world: World, lab: Lab, namespace: str) -> Iterator[Team]:
     if not world.operator.process.running:
         world.operator.start()
     team.leave()
+    strange = [entry["path"] for entry in lab.writes() if "/securityrules/portcullis-" not in entry["path"].lower()]
+    assert not strange, f"writes of whole NSGs, or of rules that are not ours: {strange}"

@@ -248,5 +248,29 @@ TEST_CASE_METHOD(Fixture, "rules that nobody owns are told by their account", "[
                             [&](const auto& each) { return each.name == copy.name; }));
 }
 
+TEST_CASE_METHOD(Fixture, "an open rule that was nobody's is told when it is gone", "[drift]") {
+  model::SecurityRule copy = rule(plan::RuleKind::open);
+  copy.name = plan::rule_name(world.instance, plan::RuleKind::open, "another");
+  copy.priority = 140;
+  SECTION("it let in whom no grant lets in") {
+    copy.source.prefixes = {*model::parse_prefix("198.51.100.9/32")};
+    cloud.groups.at(key).rules.push_back(copy);
+    clock.advance(1min);
+    look();
+    CHECK(world.orphans_closed == 1);
+    REQUIRE(world.closed_orphans.at("prod").size() == 1);
+    CHECK(world.closed_orphans.at("prod").front().find(copy.name) != std::string::npos);
+    REQUIRE(test::run(io, clock, accounts.reconcile("prod")));
+    CHECK(world.closed_orphans.empty());
+  }
+  SECTION("it was like the grant's own") {
+    cloud.groups.at(key).rules.push_back(copy);
+    clock.advance(1min);
+    look();
+    CHECK(world.orphans_closed == 0);
+  }
+  CHECK(kinds() == Kinds{"open", "lock", "foreign"});
+}
+
 }  // namespace
 }  // namespace portcullis::controllers
