@@ -139,7 +139,9 @@ def test_a_leader_that_is_told_to_end_hands_over_at_once(team: Team, pair: Pair)
 
 
 def test_a_leader_that_was_paused_and_wakes_up_opens_nothing(team: Team, pair: Pair) -> None:
-    returned, wanted, expiring = team.machine(), team.machine(), team.machine()
+    """It is paused in the middle of a pass, with the cloud's answer under way: when it wakes, all that is left to do is
+    the write."""
+    returned, wanted, expiring, unlocked = team.machine(), team.machine(), team.machine(), team.machine()
     team.policy(returned, wanted, expiring, limits={"activePerRequester": 3})
     given_back = team.request(returned)
     given_back.wait_state("Active")
@@ -147,10 +149,24 @@ def test_a_leader_that_was_paused_and_wakes_up_opens_nothing(team: Team, pair: P
     short.wait_state("Active")
     # Nobody can open this one, so there is something to do for whoever thinks that he leads.
     refused = {"method": "PUT", "path": f"/networkSecurityGroups/{wanted.nsg}/securityRules/portcullis-.*-open-"}
-    team.lab.faults([{"match": refused, "times": -1, "action": {"kind": "status", "status": 503}}])
+    lock = {"method": "PUT", "path": f"/networkSecurityGroups/{unlocked.nsg}/securityRules/portcullis-.*-lock-"}
+    read = {"method": "GET", "path": f"/networkSecurityGroups/{unlocked.nsg}\\?"}
+    team.lab.faults([
+        {"match": refused, "times": -1, "action": {"kind": "status", "status": 503}},
+        {"match": lock, "times": -1, "action": {"kind": "status", "status": 503}},
+        {"match": read, "times": -1, "action": {"kind": "delay", "seconds": 1}},
+    ])
     team.request(wanted, name="wanted", user="carol")
-    wait_for(lambda: [each for each in pair.writes_by("one") if wanted.nsg in each["path"]], 10, "one tries")
+    team.policy(unlocked, name="unlocked", wait=False)
+    for machine in (wanted, unlocked):
+        wait_for(lambda nsg=machine.nsg: [each for each in pair.writes_by("one") if nsg in each["path"]], 15, "one tries")
 
+    def reads_before_a_write() -> bool:
+        # After a write that failed it is read once more; a pass begins some time later.
+        times = [parse_time(each["time"]) for each in team.requests(unlocked)]
+        return time.time() - times[-1] < 0.5 and times[-1] - times[-2] > 1.5
+
+    wait_for(reads_before_a_write, 30, "a reading under way", interval=0.02)
     pair.one.process.pause()
     line = pair.last_line()
     pair.wait_leader("two", TAKES_OVER)
