@@ -63,6 +63,7 @@ def test_what_does_not_change_is_listed_and_not_read_again(team: Team) -> None:
 
 
 def test_an_address_and_an_interface_that_come_are_locked(team: Team) -> None:
+    """A new interface, and a private address that changes, are locked within one inventory period."""
     machine, other = team.machine(), team.machine()
     own_policy(team, machine)
     number = machine.address.rsplit(".", 1)[1]

@@ -31,6 +31,7 @@ def states(policy: Object) -> dict[str, str]:
 
 
 def test_machines_with_the_tags_are_locked_also_those_that_come_later(team: Team) -> None:
+    """A VM that is added to a selector is locked within one inventory period."""
     first, other = member(team), team.machine(tags={"team": "others"})
     policy = selecting(team)
     policy.wait_condition("Ready", "True")

@@ -126,6 +126,7 @@ def closing(world: World) -> Iterator[Closing]:
 
 
 def test_the_rule_is_gone_within_five_seconds_after_the_end(closing: Closing) -> None:
+    """The rule is gone five seconds after expiresAt at the latest, and not before it."""
     grant = closing.grants["plain"]
     assert closing.team.connect("alice", grant.machine, 22) == CONNECTED
     grant.wait_until_expired()
@@ -141,6 +142,7 @@ def test_the_rule_is_gone_within_five_seconds_after_the_end(closing: Closing) ->
 
 
 def test_expired_is_said_only_after_absence_was_read(closing: Closing) -> None:
+    """Expired is said only when the NSG was read without the rule."""
     grant = closing.grants["verified"]
     grant.wait_until_expired()
     states = set()
@@ -162,6 +164,7 @@ def test_expired_is_said_only_after_absence_was_read(closing: Closing) -> None:
 
 @pytest.mark.parametrize("name", ["throttled", "lost", "dropped", "failed"])
 def test_it_closes_although_deletes_are(closing: Closing, name: str) -> None:
+    """Throttled, lost, dropped and failed deletes are tried again until the rule is gone."""
     grant = closing.grants[name]
     grant.wait_until_expired()
     grant.wait_closed(20)
@@ -207,6 +210,8 @@ def test_a_rule_that_somebody_else_removed_first_counts_as_closed(closing: Closi
 
 
 def test_deletes_that_fail_for_long_are_repeated_reported_overdue_and_close_at_recovery(closing: Closing) -> None:
+    """A cloud that refuses to delete is asked again for ever, at least each minute, with state Closing and Overdue; when it
+    recovers, the rule goes with no human action. (A hundred refusals: group_setbacks_test.cpp; the gauge: metrics_test.py.)"""
     grant = closing.grants["errors"]
     grant.wait_until_expired()
     grant.request.wait_state("Closing")

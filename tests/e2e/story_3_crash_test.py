@@ -140,6 +140,7 @@ CLOSING_STEPS = {
 
 @pytest.mark.parametrize("step", OPENING_STEPS)
 def test_killed_while_opening_it_opens_once_and_is_active_with_its_rule(team: Team, world: World, step: str) -> None:
+    """Killed after each step of opening, it opens once, and no request is Active without its rule."""
     machine = team.machine()
     team.policy(machine)
     foreign = team.rules(machine, own=False)
@@ -162,6 +163,7 @@ def test_killed_while_opening_it_opens_once_and_is_active_with_its_rule(team: Te
 
 @pytest.mark.parametrize("step", CLOSING_STEPS)
 def test_killed_while_closing_it_closes_and_says_so(team: Team, world: World, step: str) -> None:
+    """Killed after each step of closing, no rule without a live request remains."""
     machine = team.machine()
     team.policy(machine)
     before = team.rules(machine)

@@ -4,21 +4,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from team import ADDRESSES, Machine, Team, parse_time
+from team import ADDRESSES, Team, parse_time
 from world.connect import CONNECTED, TIMEOUT
 from world.world import World
 
 SHORT, LONG = 36, 46  # seconds; what has less than 30 left is not opened any more
-
-
-def watch(team: Team, machine: Machine, over: Event) -> list[float]:
-    """When a flow of alice's would have been refused, looked at all the while."""
-    refused = []
-    while not over.is_set():
-        if not team.lab.connect(ADDRESSES["alice"], machine.name, 22)["allowed"]:
-            refused.append(time.time())
-        time.sleep(0.03)
-    return refused
 
 
 def test_when_one_of_two_grants_for_the_same_ends_the_other_works_on_until_its_own_end(team: Team) -> None:
@@ -39,7 +29,7 @@ def test_when_one_of_two_grants_for_the_same_ends_the_other_works_on_until_its_o
         request.wait_state("Active")
     over = Event()
     with ThreadPoolExecutor(2) as pool:
-        watched = {machine: pool.submit(watch, team, machine, over) for machine in (near, far)}
+        watched = {machine: pool.submit(team.refused_while, over, "alice", machine) for machine in (near, far)}
         try:
             for request in first.values():
                 request.wait_state("Expired", timeout=SHORT + 10)

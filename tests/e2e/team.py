@@ -4,8 +4,10 @@ import itertools
 import json
 import math
 import re
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any
 
 from world.connect import Laptop
@@ -271,6 +273,15 @@ class Team:
 
     def connect(self, who: str, machine: Machine, port: int) -> str:
         return self.laptop(who).connect(machine.name, machine.public, port, timeout=1.5)
+
+    def refused_while(self, over: Event, who: str, machine: Machine) -> list[float]:
+        """When a flow of theirs to port 22 would have been refused, looked at all the while until it is over."""
+        refused = []
+        while not over.is_set():
+            if not self.lab.connect(ADDRESSES[who], machine.name, 22)["allowed"]:
+                refused.append(time.time())
+            over.wait(0.03)
+        return refused
 
     # --- objects ----------------------------------------------------------------------------------------------
 

@@ -134,6 +134,32 @@ TEST_CASE_METHOD(Setback, "a closing that the cloud refuses is told to its reque
   CHECK_FALSE(is_open());
 }
 
+TEST_CASE_METHOD(Setback, "a closing that fails a hundred times goes on, never a minute apart",
+                 "[controllers]") {
+  open();
+  std::vector<TimePoint> tries;
+  cloud.on_call = [&](const std::string& call) {
+    if (call.find("remove ") == std::string::npos) return;
+    tries.push_back(clock.now());
+    cloud.fail_once[call] = refused;
+  };
+  clock.advance(10min);
+  const TimePoint began = clock.now();
+  while (tries.size() < 100) {
+    run_for(1min);
+    REQUIRE(clock.now() - began < 2h);
+  }
+  for (std::size_t i = 1; i < tries.size(); ++i) CHECK(tries[i] - tries[i - 1] <= 60s);
+  REQUIRE(pass());
+  CHECK(state() == "Closing");
+  CHECK(condition("Overdue")["status"] == "True");
+  cloud.on_call = nullptr;
+  run_for(1min);
+  CHECK_FALSE(is_open());
+  REQUIRE(pass());
+  CHECK(state() == "Expired");
+}
+
 TEST_CASE_METHOD(Setback, "when the cloud does not answer, only closings are tried",
                  "[controllers]") {
   open();
