@@ -161,9 +161,10 @@ def measure_inventory(figures: Figures) -> None:
     figures.count("changes that were not locked within a period, or tests that failed", int(ended.returncode != 0), 0)
 
 
-def measure_overdue(figures: Figures, count: int, life: int) -> None:
+def measure_overdue(figures: Figures, count: int) -> None:
     """Grants that all ended while nobody was there, a rule each; and who comes next."""
     figures.part(f"{count} overdue grants on {_MANY_GROUPS} NSGs, a rule each; then the operator starts")
+    life = 60 + count // 15  # seconds; all have to be open by then
     with Stage(_MANY_GROUPS, own_ports=True) as stage:
         began = time.monotonic()
         stage.ask_many(count, f"{life}s")
@@ -226,7 +227,7 @@ def main() -> int:
         "burst": lambda: (measure_burst(figures, 1000, "0s"), measure_burst(figures, 1000, "2s")),
         "inventory": lambda: measure_inventory(figures),
         "many": lambda: measure_many(figures, chosen.many),
-        "overdue": lambda: measure_overdue(figures, chosen.overdue, 420),
+        "overdue": lambda: measure_overdue(figures, chosen.overdue),
     }
     try:
         for name, measure in parts.items():

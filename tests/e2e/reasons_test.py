@@ -57,36 +57,36 @@ def rights(world: World) -> Iterator[Rights]:
     rights.give_back()
 
 
-def wake(request: Object) -> None:
-    """Not to wait for the next try: what changes is looked at at once."""
-    request.patch({"metadata": {"annotations": {"note": "ask again"}}})
+def wake(policy: Object) -> None:
+    """Not to wait for the next try: who waits looks again when the policy was looked at."""
+    policy.patch({"spec": {"maxAhead": "23h"}})
 
 
 def test_as_long_as_nobody_answers_whether_the_requester_may_nothing_is_granted(
     team: Team, rights: Rights
 ) -> None:
     machine = team.machine()
-    team.policy(machine)
+    policy = team.policy(machine)
     rights.take("authorization.k8s.io", "subjectaccessreviews", "create")
     request = team.request(machine)
     told = request.wait_condition("Ready", "False", "AuthorizationUnknown")
     assert "the authorizer did not answer" in told["message"] and "subjectaccessreviews" in told["message"], told
     assert request.state == "Pending" and not team.verdict(request) and not team.open_rules(machine)
     rights.give_back()
-    wake(request)
+    wake(policy)
     request.wait_state("Active")
 
 
 def test_a_decision_that_cannot_be_recorded_opens_nothing(team: Team, rights: Rights) -> None:
     machine = team.machine()
-    team.policy(machine)
+    policy = team.policy(machine)
     rights.take("portcullis.dev", "accessverdicts", "create")
     request = team.request(machine)
     told = request.wait_condition("Ready", "False", "VerdictFailed")
     assert "cannot be recorded" in told["message"] and "accessverdicts" in told["message"], told
     assert request.state == "Pending" and not team.open_rules(machine)
     rights.give_back()
-    wake(request)
+    wake(policy)
     request.wait_state("Active")
 
 
