@@ -2,11 +2,10 @@
 
 import copy
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from team import API, Machine, Object, Team
+from team import API, Machine, Object, Team, parse_time
 from world.assets import REPOSITORY
 from world.guards import wait_for_guards
 from world.process import wait_for
@@ -14,7 +13,7 @@ from world.world import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, World
 
 # What holds rules of ours is read every minute.
 DRIFT_PERIOD = 75
-ACCOUNT = Path(__file__).parent / "account.yaml"
+UNREAD = 5  # seconds for which the cloud does not answer
 OPERATOR = f"system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR_ACCOUNT}"
 CLOSED = "portcullis_orphans_closed_total"
 ELSEWHERE = "portcullis-elsewher-open-0123456789abcdefghij"
@@ -146,6 +145,29 @@ def test_a_policy_that_vanished_leaves_its_locks_shut_and_is_told(team: Team, wo
     assert team.rules(machine, own=True) == locks and len(team.writes(machine)) == writes
     account.wait_condition("Orphans", "False", "NoOrphans", timeout=DRIFT_PERIOD)
     assert witness.condition("Ready")["status"] == "True"
+
+
+def test_nothing_is_taken_for_an_orphan_before_everything_was_read(team: Team, world: World) -> None:
+    """An open rule is an orphan only when everything was read: as long as one live grant's machine has not answered, the
+    rule in another machine's NSG may be its."""
+    machine, other = team.machine(), team.machine()
+    team.policy(machine, other)
+    team.request(machine).wait_state("Active")
+    forgotten = rule_of_a_forgotten_grant(team, other)
+    world.operator.kill9()
+    put_copy(team, other, forgotten["name"], forgotten)
+    read = {"method": "GET", "path": f"/virtualMachines/{machine.name}\\?"}
+    team.lab.faults([{"match": read, "times": -1, "action": {"kind": "delay", "seconds": UNREAD}}])
+    team.lab.forget_requests()
+    world.operator.start()
+    wait_for(lambda: not team.open_rules(other), DRIFT_PERIOD, "the orphan is gone", interval=0.2)
+    [removed] = [entry for entry in team.writes(other) if entry["method"] == "DELETE"]
+    path = f"/virtualmachines/{machine.name}"
+    asked = [entry for entry in team.lab.requests("GET") if entry["path"].lower().endswith(path)]
+    looked = [entry for entry in team.requests(other) if entry["method"] == "GET" and entry["seq"] < removed["seq"]]
+    assert parse_time(removed["time"]) >= parse_time(asked[0]["time"]) + UNREAD, "removed before all was read"
+    assert parse_time(looked[0]["time"]) < parse_time(asked[0]["time"]) + UNREAD, "it was not even seen until then"
+    assert team.open_rules(machine)
 
 
 def vanish(thing: Object) -> None:
