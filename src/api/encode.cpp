@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "api/status_hash.hpp"
 
@@ -73,11 +75,73 @@ json ports_json(const std::vector<model::PortSelection>& ports) {
   return out;
 }
 
+// An object that is larger than etcd's 1.5 MiB cannot be written, and says nothing at all. This is
+// what a policy's targets may take of it; spec, conditions and managed fields want theirs.
+constexpr std::size_t most_targets = 256;
+constexpr std::size_t targets_limit = 512u << 10;
+constexpr std::size_t cuts_limit = 16u << 10;  ///< of one target
+
+std::size_t size_of(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace).size() + 1;
+}
+
+json target_json(const model::PolicyStatus::Target& target) {
+  json one = {{"resourceID", target.resource_id}, {"state", target.state}};
+  put_text(one, "vmID", target.vm_id);
+  put_text(one, "message", bounded(target.message));
+  if (!target.addresses.empty()) one["addresses"] = texts_json(target.addresses, 64, 45);
+  if (!target.groups.empty()) one["groups"] = texts_json(target.groups, 16, 512);
+  std::size_t size = 0;
+  for (const auto& cut : first_of(target.cut, 64)) {
+    json entry = {{"port", cut.ports.first},
+                  {"protocol", model::to_string(cut.protocol)},
+                  {"sources", texts_json(cut.sources, 64, 128)},
+                  {"rule", bounded_to(cut.rule, 256)}};
+    if (cut.ports.last != cut.ports.first) entry["endPort"] = cut.ports.last;
+    size += size_of(entry);
+    if (size > cuts_limit) break;
+    one["cut"].push_back(std::move(entry));
+  }
+  return one;
+}
+
+/// As many as there is room for, in their order: all that are not as wanted before any that is.
+std::vector<json> shown_targets(const std::vector<model::PolicyStatus::Target>& all) {
+  std::map<std::size_t, json> shown;
+  std::size_t size = 0;
+  for (const bool as_wanted : {false, true}) {
+    for (std::size_t i = 0; i < all.size() && shown.size() < most_targets; ++i) {
+      if (all[i].as_wanted != as_wanted) continue;
+      json target = target_json(all[i]);
+      size += size_of(target);
+      if (size > targets_limit) break;
+      shown.emplace(i, std::move(target));
+    }
+  }
+  std::vector<json> out;
+  for (auto& [place, target] : shown) out.push_back(std::move(target));
+  return out;
+}
+
 // Whatever the schema allows in a status: what is not written now must not stay from before.
-constexpr std::array<std::string_view, 17> status_fields = {
-    "observedGeneration", "state",    "message", "conditions", "verdict", "grantedAt", "startsAt",
-    "expiresAt",          "openedAt", "endedAt", "closedAt",   "rules",   "targets",   "summary",
-    "activeGrants",       "slots",    "guards"};
+constexpr std::array<std::string_view, 18> status_fields = {"observedGeneration",
+                                                            "state",
+                                                            "message",
+                                                            "conditions",
+                                                            "verdict",
+                                                            "grantedAt",
+                                                            "startsAt",
+                                                            "expiresAt",
+                                                            "openedAt",
+                                                            "endedAt",
+                                                            "closedAt",
+                                                            "rules",
+                                                            "targets",
+                                                            "summary",
+                                                            "activeGrants",
+                                                            "slots",
+                                                            "guards",
+                                                            "targetsOmitted"};
 
 }  // namespace
 
@@ -115,21 +179,10 @@ json to_json(const model::PolicyStatus& status, const model::Meta& meta,
               {"summary", status.summary},
               {"activeGrants", status.active_grants},
               {"conditions", conditions_json(status.conditions, meta, seen, now)}};
-  for (const auto& target : first_of(status.targets, 256)) {
-    json one = {{"resourceID", target.resource_id}, {"state", target.state}};
-    put_text(one, "vmID", target.vm_id);
-    put_text(one, "message", bounded(target.message));
-    if (!target.addresses.empty()) one["addresses"] = texts_json(target.addresses, 64, 45);
-    if (!target.groups.empty()) one["groups"] = texts_json(target.groups, 16, 512);
-    for (const auto& cut : first_of(target.cut, 64)) {
-      json entry = {{"port", cut.ports.first},
-                    {"protocol", model::to_string(cut.protocol)},
-                    {"sources", texts_json(cut.sources, 64, 128)},
-                    {"rule", bounded_to(cut.rule, 256)}};
-      if (cut.ports.last != cut.ports.first) entry["endPort"] = cut.ports.last;
-      one["cut"].push_back(std::move(entry));
-    }
-    out["targets"].push_back(std::move(one));
+  const auto shown = shown_targets(status.targets);
+  for (const json& target : shown) out["targets"].push_back(target);
+  if (shown.size() < status.targets.size()) {
+    out["targetsOmitted"] = status.targets.size() - shown.size();
   }
   return out;
 }

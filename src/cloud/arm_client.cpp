@@ -141,7 +141,7 @@ Task<Result<Done>> ArmClient::read_pages(std::string target, PageReader read_pag
                                          Duration deadline) {
   std::set<std::string> seen = {target};
   while (true) {
-    const auto document = co_await read(target, deadline, {.work = Work::inventory});
+    const auto document = co_await read(target, deadline, {.work = Work::lock});
     if (!document) co_return fail(document.error());
     if (const auto done = read_page(document->root()); !done) co_return done;
 

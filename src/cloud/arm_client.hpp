@@ -63,7 +63,8 @@ class ArmClient {
   using PageReader = std::function<Result<Done>(json::Element page)>;
 
   /// Reads all pages, by `nextLink`. A link seen before, or more than `most_pages`, is `malformed`.
-  /// `deadline` is for each page. It is work for the inventory.
+  /// `deadline` is for each page. Pages go with the locks: what has come is locked by them, and
+  /// behind the readings of thousands of machines they would never come.
   Task<Result<Done>> read_pages(std::string target, PageReader read_page, Duration deadline);
 
   /// Why an operation failed whose status says so.

@@ -82,7 +82,7 @@ Task<Result<Done>> Azure::check() {
   const auto document = co_await arm_.read(
       "/subscriptions/" + net::encode_component(options_.subscription_id) +
           "?api-version=" + net::encode_component(options_.versions.subscriptions),
-      options_.limits.check_deadline, {.work = Work::inventory});
+      options_.limits.check_deadline, {.work = Work::lock});
   if (!document) co_return fail(document.error());
   const auto id = json::text(document->root(), "subscriptionId");
   if (!id || !same(*id, options_.subscription_id)) {

@@ -32,7 +32,7 @@ class Azure final : public AzureProvider {
   Azure(Parts parts, AzureOptions options);
 
   Task<Result<Done>> check() override;
-  Task<Result<model::VirtualMachine>> read_machine(std::string id) override;
+  Task<Result<model::VirtualMachine>> read_machine(std::string id, Work work) override;
   Task<Result<model::SecurityGroup>> read_group(std::string id, Work work) override;
   Task<Result<std::vector<ListedGroup>>> list_groups(
       std::vector<std::string> resource_groups) override;
@@ -53,14 +53,15 @@ class Azure final : public AzureProvider {
   std::string version_of(std::string_view provider) const;
   Result<std::string> list_target(std::string_view resource_group, std::string_view type) const;
 
-  Task<Result<InterfaceDocument>> read_interface(std::string id, std::string machine_id);
+  Task<Result<InterfaceDocument>> read_interface(std::string id, std::string machine_id, Work work);
   Task<Result<std::vector<InterfaceDocument>>> read_interfaces(std::vector<std::string> ids,
-                                                               std::string machine_id);
+                                                               std::string machine_id, Work work);
   Result<Done> check_group(const std::optional<std::string>& id) const;
-  Task<Result<std::optional<std::string>>> read_subnet(std::string id);
-  Task<Result<SubnetGroups>> read_subnets(std::vector<std::string> ids);
-  Task<Result<std::string>> read_public(std::string id);
-  Task<void> add_public_addresses(std::vector<std::string> ids, model::VirtualMachine& machine);
+  Task<Result<std::optional<std::string>>> read_subnet(std::string id, Work work);
+  Task<Result<SubnetGroups>> read_subnets(std::vector<std::string> ids, Work work);
+  Task<Result<std::string>> read_public(std::string id, Work work);
+  Task<void> add_public_addresses(std::vector<std::string> ids, model::VirtualMachine& machine,
+                                  Work work);
   template <typename Item>
   using ItemReader = Result<Item> (*)(json::Element item);
   template <typename Item>

@@ -29,10 +29,11 @@ Result<std::vector<T>> all_or_error(std::vector<Result<T>> results) {
 
 }  // namespace
 
-Task<Result<model::VirtualMachine>> Azure::read_machine(std::string id) {
+Task<Result<model::VirtualMachine>> Azure::read_machine(std::string id, Work work) {
   const auto located = resource(id, "Microsoft.Compute/virtualMachines");
   if (!located) co_return fail(located.error());
-  const auto document = co_await arm_.read(target(*located), options_.limits.read_deadline);
+  const auto document =
+      co_await arm_.read(target(*located), options_.limits.read_deadline, {.work = work});
   if (!document) co_return fail(document.error());
   const auto head = read_machine_document(document->root());
   if (!head) co_return fail(head.error());
@@ -40,7 +41,7 @@ Task<Result<model::VirtualMachine>> Azure::read_machine(std::string id) {
     co_return fail(Error::Kind::malformed, "the cloud answered with another virtual machine");
   }
 
-  const auto interfaces = co_await read_interfaces(head->interface_ids, head->id);
+  const auto interfaces = co_await read_interfaces(head->interface_ids, head->id, work);
   if (!interfaces) co_return fail(interfaces.error());
   std::vector<std::string> subnets;
   for (const InterfaceDocument& interface : *interfaces) {
@@ -48,7 +49,7 @@ Task<Result<model::VirtualMachine>> Azure::read_machine(std::string id) {
       subnets.push_back(address.subnet_id);
     }
   }
-  const auto subnet_groups = co_await read_subnets(std::move(subnets));
+  const auto subnet_groups = co_await read_subnets(std::move(subnets), work);
   if (!subnet_groups) co_return fail(subnet_groups.error());
 
   model::VirtualMachine machine;
@@ -65,23 +66,26 @@ Task<Result<model::VirtualMachine>> Azure::read_machine(std::string id) {
       public_ids.push_back(address.public_address_id);
     }
   }
-  co_await add_public_addresses(std::move(public_ids), machine);
+  co_await add_public_addresses(std::move(public_ids), machine, work);
   sort_ways(machine.paths);
   co_return machine;
 }
 
 Task<Result<std::vector<InterfaceDocument>>> Azure::read_interfaces(std::vector<std::string> ids,
-                                                                    std::string machine_id) {
+                                                                    std::string machine_id,
+                                                                    Work work) {
   std::vector<Task<Result<InterfaceDocument>>> tasks;
   tasks.reserve(ids.size());
-  for (const std::string& id : ids) tasks.push_back(read_interface(id, machine_id));
+  for (const std::string& id : ids) tasks.push_back(read_interface(id, machine_id, work));
   co_return all_or_error(co_await gather(std::move(tasks)));
 }
 
-Task<Result<InterfaceDocument>> Azure::read_interface(std::string id, std::string machine_id) {
+Task<Result<InterfaceDocument>> Azure::read_interface(std::string id, std::string machine_id,
+                                                      Work work) {
   const auto located = resource(id, "Microsoft.Network/networkInterfaces");
   if (!located) co_return fail(located.error());
-  const auto document = co_await arm_.read(target(*located), options_.limits.read_deadline);
+  const auto document =
+      co_await arm_.read(target(*located), options_.limits.read_deadline, {.work = work});
   if (!document) co_return fail(document.error());
   auto interface = read_interface_document(document->root());
   if (!interface) co_return fail(interface.error());
@@ -105,7 +109,7 @@ Result<Done> Azure::check_group(const std::optional<std::string>& id) const {
   return Done{};
 }
 
-Task<Result<Azure::SubnetGroups>> Azure::read_subnets(std::vector<std::string> ids) {
+Task<Result<Azure::SubnetGroups>> Azure::read_subnets(std::vector<std::string> ids, Work work) {
   std::map<std::string, std::string> distinct;  // ARM spells the same subnet differently
   for (std::string& id : ids) {
     std::string key = model::resource_key(id);
@@ -113,7 +117,7 @@ Task<Result<Azure::SubnetGroups>> Azure::read_subnets(std::vector<std::string> i
   }
   std::vector<Task<Result<std::optional<std::string>>>> tasks;
   tasks.reserve(distinct.size());
-  for (const auto& [key, id] : distinct) tasks.push_back(read_subnet(id));
+  for (const auto& [key, id] : distinct) tasks.push_back(read_subnet(id, work));
   auto groups = all_or_error(co_await gather(std::move(tasks)));
   if (!groups) co_return fail(groups.error());
   SubnetGroups by_key;
@@ -122,10 +126,11 @@ Task<Result<Azure::SubnetGroups>> Azure::read_subnets(std::vector<std::string> i
   co_return by_key;
 }
 
-Task<Result<std::optional<std::string>>> Azure::read_subnet(std::string id) {
+Task<Result<std::optional<std::string>>> Azure::read_subnet(std::string id, Work work) {
   const auto located = resource(id, "Microsoft.Network/virtualNetworks", "subnets");
   if (!located) co_return fail(located.error());
-  const auto document = co_await arm_.read(target(*located), options_.limits.read_deadline);
+  const auto document =
+      co_await arm_.read(target(*located), options_.limits.read_deadline, {.work = work});
   if (!document) co_return fail(document.error());
   const auto answered = json::text(document->root(), "id");
   if (!answered || model::resource_key(*answered) != model::resource_key(id)) {
@@ -139,14 +144,14 @@ Task<Result<std::optional<std::string>>> Azure::read_subnet(std::string id) {
 
 /// For messages only: whatever fails leaves the text empty, and who may not read them is not asked
 /// again.
-Task<void> Azure::add_public_addresses(std::vector<std::string> ids,
-                                       model::VirtualMachine& machine) {
+Task<void> Azure::add_public_addresses(std::vector<std::string> ids, model::VirtualMachine& machine,
+                                       Work work) {
   if (!may_read_public_addresses_) co_return;
   std::vector<Task<Result<std::string>>> tasks;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i].empty()) continue;
-    tasks.push_back(read_public(ids[i]));
+    tasks.push_back(read_public(ids[i], work));
     places.push_back(i);
   }
   if (tasks.empty()) co_return;
@@ -160,12 +165,12 @@ Task<void> Azure::add_public_addresses(std::vector<std::string> ids,
   }
 }
 
-Task<Result<std::string>> Azure::read_public(std::string id) {
+Task<Result<std::string>> Azure::read_public(std::string id, Work work) {
   constexpr Duration patience = std::chrono::seconds(5);
   const auto located = resource(id, "Microsoft.Network/publicIPAddresses");
   if (!located) co_return fail(located.error());
-  const auto document =
-      co_await arm_.read(target(*located), std::min(options_.limits.read_deadline, patience));
+  const auto document = co_await arm_.read(
+      target(*located), std::min(options_.limits.read_deadline, patience), {.work = work});
   if (!document) co_return fail(document.error());
   co_return read_public_address(document->root());
 }

@@ -40,7 +40,8 @@ class Provider {
   /// All or nothing: an interface or subnet that cannot be read makes the whole reading an error,
   /// since a missing path would look like a missing way in. `not_found` only if the VM itself is
   /// 404.
-  virtual Task<Result<model::VirtualMachine>> read_machine(std::string id) = 0;
+  virtual Task<Result<model::VirtualMachine>> read_machine(std::string id,
+                                                           Work work = Work::opening) = 0;
 
   /// The group with all its rules, read directly.
   virtual Task<Result<model::SecurityGroup>> read_group(std::string id,

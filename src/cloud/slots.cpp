@@ -45,17 +45,18 @@ Task<Result<Done>> Slots::take(Work work, bool is_write, Duration deadline, std:
       budget.note_shortage(name_of(is_write), now_for, refill, now);
     }
     if (now >= end) {
-      queue_.erase(waiter.place);
+      leave(waiter.place);
       if (refill > Duration(0)) co_return fail(out_of_tokens(now_for, is_write, refill));
       co_return fail(Error::Kind::timeout, "no free connection to the cloud in time");
     }
-    const Duration rest = refill > Duration(0) ? std::min(refill, end - now) : end - now;
+    waiter.timed = refill > Duration(0) && watching_[is_write ? 1 : 0] == &waiter;
+    const Duration rest = waiter.timed ? std::min(refill, end - now) : end - now;
     const auto slept = co_await pauses_.sleep(rest, waiter.wake);
     if (!slept) {
       if (waiter.granted) {
         give_back();
       } else {
-        queue_.erase(waiter.place);
+        leave(waiter.place);
       }
       co_return slept;
     }
@@ -90,8 +91,11 @@ bool Slots::may_go(const Place& place, BootTime now) {
 
 void Slots::hand_out() {
   const BootTime now = clock_.boot_now();
-  for (auto next = queue_.begin(); next != queue_.end() && free_ > 0;) {
-    if (!may_go(next->first, now)) {
+  std::array<bool, 2> stuck{};  // who comes behind one of its kind that may not go may not, either
+  for (auto next = queue_.begin(); next != queue_.end() && free_ > 0 && !(stuck[0] && stuck[1]);) {
+    bool& is_stuck = stuck[next->first.is_read ? 0 : 1];
+    if (is_stuck || !may_go(next->first, now)) {
+      is_stuck = true;
       ++next;
       continue;
     }
@@ -100,6 +104,27 @@ void Slots::hand_out() {
     next->second->granted = true;
     next->second->wake.notify();
     next = queue_.erase(next);
+  }
+  watch_first();
+}
+
+void Slots::leave(const Place& place) {
+  queue_.erase(place);
+  watch_first();
+}
+
+/// Whoever is the first of its kind and does not know yet how long the next token takes wakes to
+/// see.
+void Slots::watch_first() {
+  for (const bool is_read : {true, false}) {
+    const auto first =
+        std::ranges::find(queue_, is_read, [](const auto& entry) { return entry.first.is_read; });
+    Waiter* waiter = first == queue_.end() ? nullptr : first->second;
+    watching_[is_read ? 0 : 1] = waiter;
+    if (waiter == nullptr || waiter->timed) continue;
+    const auto& tokens = budgets_.of(!is_read).tokens;
+    const bool is_short = tokens.wait(first->first.work, clock_.boot_now()) > Duration(0);
+    if (is_short) waiter->wake.notify();
   }
 }
 

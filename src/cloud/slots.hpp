@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 
@@ -44,10 +45,13 @@ class Slots {
     const std::string& about;
     Wake wake{};
     bool granted = false;
+    bool timed = false;  ///< it sleeps until the next token, if it sleeps
   };
 
   void hand_out();
   bool may_go(const Place& place, BootTime now);
+  void leave(const Place& place);
+  void watch_first();
 
   Pauses& pauses_;
   Clock& clock_;
@@ -55,6 +59,9 @@ class Slots {
   int free_;
   std::uint64_t next_number_ = 0;
   std::map<Place, Waiter*> queue_;
+  /// The first of the reads and of the writes: it waits for the next token for all behind it, who
+  /// would wake in vain.
+  std::array<Waiter*, 2> watching_{};
 };
 
 }  // namespace portcullis::cloud

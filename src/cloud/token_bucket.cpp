@@ -24,8 +24,8 @@ const char* to_string(Work work) {
       return "opening";
     case Work::drift:
       return "drift";
-    case Work::inventory:
-      return "inventory";
+    case Work::survey:
+      return "survey";
   }
   return "?";
 }

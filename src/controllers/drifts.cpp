@@ -14,13 +14,6 @@ namespace {
 constexpr std::size_t contended_from = 4;
 constexpr Duration contended_within = std::chrono::minutes(10);
 
-kube::Store<model::AccessVerdict>::Pointer find_grant(const World& world, const std::string& uid) {
-  for (const auto& [key, verdict] : world.stores.verdicts.all()) {
-    if (verdict->meta.uid == uid) return verdict;
-  }
-  return nullptr;
-}
-
 std::string on_drift(const World& world, const model::AccessVerdict& verdict) {
   const auto policy = world.stores.policies.find(verdict.meta.ns + "/" + verdict.policy_name);
   return policy && policy->meta.uid == verdict.policy_uid ? policy->on_drift : "Correct";
@@ -36,7 +29,7 @@ model::DriftNote describe(const GroupView& view, const plan::Drift& drift) {
 
 void tell_grants(World& world, const plan::Drift& drift, const model::DriftNote& note) {
   for (const std::string& uid : drift.before.grants) {
-    const auto verdict = find_grant(world, uid);
+    const auto verdict = world.verdict_index.find(uid);
     if (!verdict || !world.is_live(*verdict)) continue;
     world.drifted.insert_or_assign(uid, note);
     if (on_drift(world, *verdict) == "End") {
@@ -51,11 +44,7 @@ void tell_grants(World& world, const plan::Drift& drift, const model::DriftNote&
 
 void tell_policy(World& world, const plan::Drift& drift, const model::DriftNote& note) {
   if (drift.before.mark.owner.empty()) return;
-  for (const auto& [key, policy] : world.stores.policies.all()) {
-    if (plan::owner_of(policy->account, policy->meta.ns, policy->meta.name) !=
-        drift.before.mark.owner) {
-      continue;
-    }
+  for (const auto& key : world.policy_index.of_owner(drift.before.mark.owner)) {
     world.policy_drifts.insert_or_assign(key, note);
     world.policy_queue.add(key);
   }
@@ -94,7 +83,7 @@ void leave_drifted(const World& world, plan::RulePlan& plan) {
   std::erase_if(plan.changes, [&](const plan::Change& change) {
     if (change.change_class != plan::ChangeClass::open || change.grants.empty()) return false;
     return std::ranges::all_of(change.grants, [&](const std::string& uid) {
-      const auto verdict = find_grant(world, uid);
+      const auto verdict = world.verdict_index.find(uid);
       return verdict && is_left_drifted(world, *verdict);
     });
   });

@@ -20,16 +20,13 @@ using model::resource_key;
 /// Keys of the groups in which rules for this grant may be: those it had rules in, those on its
 /// ways now, and any with an open rule of ours that may be its.
 std::set<std::string> groups_of(const World& world, const model::AccessVerdict& verdict) {
-  std::set<std::string> keys;
-  if (const auto known = world.touched.find(verdict.meta.uid); known != world.touched.end()) {
-    keys = known->second;
-  }
+  std::set<std::string> keys = world.touched.groups_of(verdict.meta.uid);
   for (const auto& target : verdict.targets) {
     for (const auto& id : world.groups_before(target.resource_id)) keys.insert(resource_key(id));
   }
-  for (const auto& [key, view] : world.groups) {
-    if (!view.group || keys.contains(key)) continue;
-    for (const auto& rule : view.group->rules) {
+  for (const auto& key : world.groups.that_hold(Holds::open)) {
+    if (keys.contains(key)) continue;
+    for (const auto& rule : world.groups.at(key).group->rules) {
       const auto mark = plan::read_mark(rule, world.instance);
       const auto* own = std::get_if<plan::OwnMark>(&mark);
       if (own == nullptr || own->kind != plan::RuleKind::open || plan::is_inert(rule)) continue;
@@ -123,8 +120,9 @@ plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& v
 
 std::optional<plan::LeftRule> find_left_rule(const World& world,
                                              const model::AccessVerdict& verdict) {
-  for (const auto& [key, view] : world.groups) {
-    if (!view.group || view.gone) continue;
+  for (const auto& key : world.groups.that_hold(Holds::inert)) {
+    const GroupView& view = world.groups.at(key);
+    if (view.gone) continue;
     const auto* rule = find_inert(world, verdict, view);
     if (rule == nullptr) continue;
     plan::LeftRule left{.group = view.id, .rule = rule->name};

@@ -1,6 +1,7 @@
 #include "controllers/evidence_rules.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "model/resource_id.hpp"
 #include "plan/rule_shape.hpp"
@@ -55,9 +56,9 @@ bool accounts_for(const World& world, const model::AccessVerdict& verdict,
 bool is_all_theirs(const World& world, const model::SecurityRule& rule,
                    const std::vector<std::string>& grants) {
   model::PrefixSet theirs;
-  for (const auto& [key, verdict] : world.stores.verdicts.all()) {
-    if (std::ranges::find(grants, verdict->meta.uid) == grants.end()) continue;
-    theirs = theirs.unite(model::PrefixSet::of(verdict->sources));
+  for (const auto& uid : grants) {
+    const auto verdict = world.verdict_index.find(uid);
+    if (verdict) theirs = theirs.unite(model::PrefixSet::of(verdict->sources));
   }
   return plan::only_addresses(rule.source) &&
          theirs.contains(model::PrefixSet::of(rule.source.prefixes));
@@ -85,7 +86,9 @@ bool may_be_of(const World& world, const model::AccessVerdict& verdict,
   const auto addresses = addresses_of(world, verdict);
   const auto destinations = model::PrefixSet::of(rule.destination.prefixes);
   if (!addresses || !mark.until || !addresses->intersect(destinations).empty()) return true;
-  return std::ranges::none_of(world.stores.verdicts.all(), [&](const auto& entry) {
+  const auto [first, last] =
+      world.verdict_index.ending_in(std::chrono::ceil<std::chrono::minutes>(*mark.until));
+  return std::none_of(first, last, [&](const auto& entry) {
     return entry.second->meta.uid != verdict.meta.uid &&
            accounts_for(world, *entry.second, rule, *mark.until);
   });

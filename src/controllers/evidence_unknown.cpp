@@ -59,7 +59,8 @@ std::optional<Unknown> what_is_unknown(const World& world, const model::AccessVe
     if (machine == world.machines.end() || (!machine->second.machine && !machine->second.gone)) {
       return Unknown{"machine " + model::short_name(target.resource_id) + " has not been read yet"};
     }
-    for (const auto& [key, view] : world.groups) {
+    for (const auto& key : world.groups.that_hold(Holds::unclear)) {
+      const GroupView& view = world.groups.at(key);
       if (world.account_of(view.id) != account || view.gone) continue;
       if (!view.group) {
         // Others' groups that cannot be read hold up nobody else; on this grant's ways they do

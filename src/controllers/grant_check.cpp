@@ -1,7 +1,5 @@
 #include "controllers/grant_check.hpp"
 
-#include <algorithm>
-
 #include "api/decode.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/target_judge.hpp"
@@ -11,11 +9,9 @@ namespace portcullis::controllers {
 Task<Result<bool>> grants_still_stand(World& world, kube::Client& client,
                                       std::vector<std::string> grants) {
   for (const std::string& uid : grants) {
-    const auto known = std::ranges::find_if(world.stores.verdicts.all(), [&](const auto& entry) {
-      return entry.second->meta.uid == uid;
-    });
-    if (known == world.stores.verdicts.all().end()) co_return false;
-    const kube::ObjectName name{known->second->meta.ns, known->second->meta.name};
+    const auto known = world.verdict_index.find(uid);
+    if (!known) co_return false;
+    const kube::ObjectName name{known->meta.ns, known->meta.name};
     const auto fresh = co_await client.get(verdicts, name);
     if (!fresh && fresh.error().kind == Error::Kind::not_found) co_return false;
     if (!fresh) co_return fail(fresh.error());

@@ -45,9 +45,7 @@ namespace {
 
 /// The first NSG with a rule for the grant that its account may not write any more; null if none.
 const GroupView* group_out_of_scope(const World& world, const model::AccessVerdict& verdict) {
-  const auto touched = world.touched.find(verdict.meta.uid);
-  if (touched == world.touched.end()) return nullptr;
-  for (const auto& key : touched->second) {
+  for (const auto& key : world.touched.groups_of(verdict.meta.uid)) {
     const auto found = world.groups.find(key);
     if (found == world.groups.end() || !found->second.group) continue;
     const GroupView& view = found->second;

@@ -37,6 +37,13 @@ Urgency urgency_at(const GroupView& view) {
   return view.plan.next_change == view.plan.next_close ? Urgency::closing : Urgency::normal;
 }
 
+/// Whether a group that the budget held back waits for its turn: it has nothing to close or to
+/// open, now or soon. All others try again by themselves.
+bool may_stand_in_line(const GroupView& view, const Error& error) {
+  return error.code == cloud::budget_used_up && !view.closing_since && view.considered.empty() &&
+         view.woken_by.empty() && view.plan.nothing_to_close();
+}
+
 }  // namespace
 
 GroupReconciler::GroupReconciler(World& world, kube::Client& client, MayWrite may_write)
@@ -53,10 +60,14 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   if (const auto later = wait_for_coming(world_, key)) co_return *later;
   if (group_stands(world_, key)) {
     replan(key);  // what is wanted of it may have changed all the same
-    const GroupView& view = world_.groups[key];
-    const bool rests = view.plan.changes.empty() && view.considered.empty() && !view.dirty &&
-                       !view.plan.next_change;
-    if (rests) co_return runtime::Next{.at = world_.clock.now() + read_again};
+    GroupView& view = world_.groups[key];
+    const bool rests =
+        view.plan.changes.empty() && view.considered.empty() && !view.plan.next_change;
+    if (rests) {
+      // Somebody waits to hear that what has changed asks for no change here.
+      if (std::exchange(view.dirty, false)) world_.group_changed(key);
+      co_return runtime::Next{.at = world_.clock.now() + read_again};
+    }
   }
   const auto provider = world_.provider_of(*account);
   if (!provider) {
@@ -68,9 +79,10 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   if (outcome && world_.groups[key].group) {
     const auto changes = world_.groups[key].plan.changes;
     if (!changes.empty()) {
-      outcome = co_await writer_.carry_out(*provider, key, changes);
+      const auto done = co_await writer_.carry_out(*provider, key, changes);
+      outcome = done.outcome;
       // What the calls answered proves nothing: only what a new reading shows does.
-      const auto read_back = co_await read(*provider, key);
+      const auto read_back = done.sent ? co_await read(*provider, key) : Result<Done>(Done{});
       if (outcome && !read_back) outcome = fail(read_back.error());
     }
   }
@@ -87,10 +99,17 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
     view.error->message = plan::steady_text(outcome.error().message);
   }
   note_settling(world_, view);
-  const bool first_pass = !std::exchange(view.passed, true);
+  const bool in_line = !outcome && may_stand_in_line(view, outcome.error());
+  // One that stands in line to be read has not been tried yet.
+  const bool first_pass = (!in_line || view.group) && !std::exchange(view.passed, true);
   world_.group_changed(key);
   const auto* owner = world_.account_of(view.id);
   if (first_pass && owner != nullptr) world_.wake_swept(owner->meta.name);
+  if (in_line) {
+    const TimePoint turn = turn_in_line(view);
+    co_return runtime::Next{.at = std::min(turn, view.plan.next_change.value_or(turn)),
+                            .urgency = urgency_at(view)};
+  }
   if (!outcome) {
     // What is due meanwhile is not put off by the waits that failures bring, but by order of the
     // cloud.
@@ -176,7 +195,7 @@ void GroupReconciler::plan_wants(GroupView& view, const model::CloudAccount& acc
     const bool open_now = !open.ended && open.starts_at <= world_.clock.now();
     if (open_now) view.considered.insert(open.grant);
   }
-  view.known_over = grants_over(world_);
+  view.known_over = grants_over(world_, key);
   view.plan = plan::plan_rules(desired, *view.group, world_.clock.now());
 }
 
@@ -187,10 +206,17 @@ void GroupReconciler::remember_touched(const std::string& key) {
       return model::ascii_lower(rule.name) == model::ascii_lower(wanted.rule.name);
     });
     for (const auto& grant : wanted.grants) {
-      world_.touched[grant].insert(key);
+      world_.touched.add(grant, key);
       if (stands) world_.stood.insert(grant);
     }
   }
+}
+
+/// When a group that the budget held back may try again: to write what it has to, or to be read.
+TimePoint GroupReconciler::turn_in_line(const GroupView& view) {
+  const TimePoint now = world_.clock.now();
+  const bool writes = view.group && !view.dirty && !view.plan.changes.empty();
+  return writes ? for_writes_.next(now, view.plan.changes.size()) : for_reads_.next(now, 1);
 }
 
 }  // namespace portcullis::controllers

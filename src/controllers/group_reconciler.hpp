@@ -3,6 +3,7 @@
 #include <string>
 
 #include "controllers/group_writer.hpp"
+#include "controllers/waiting_line.hpp"
 #include "controllers/world.hpp"
 #include "kube/client.hpp"
 #include "runtime/reconciler.hpp"
@@ -25,10 +26,14 @@ class GroupReconciler final : public runtime::Reconciler {
   void replan(const std::string& key);
   void plan_wants(GroupView& view, const model::CloudAccount& account, const std::string& key);
   void remember_touched(const std::string& key);
+  TimePoint turn_in_line(const GroupView& view);
 
   World& world_;
   MayWrite may_write_;
   GroupWriter writer_;
+  // About the pace at which Azure gives reads and writes for good.
+  WaitingLine for_reads_{std::chrono::milliseconds(50)};
+  WaitingLine for_writes_{std::chrono::milliseconds(500)};
 };
 
 }  // namespace portcullis::controllers

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <set>
 
+#include "controllers/group_concerns.hpp"
 #include "controllers/selections.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
@@ -104,9 +105,12 @@ bool is_resolved(const World& world, const model::AccessVerdict& verdict) {
 /// start; later none.
 Verdicts unresolved_grants(const World& world) {
   Verdicts out;
-  for (const auto& [key, verdict] : world.stores.verdicts.all()) {
-    const bool unread = world.is_live(*verdict) && !is_resolved(world, *verdict);
-    if (unread || world.awaits_clearance(*verdict)) out.push_back(verdict.get());
+  const auto& grants = world.verdict_index.grants();
+  auto running = VerdictIndex::ending_after(grants, world.clock.now());
+  for (; running != grants.end(); ++running) {
+    const auto& verdict = *running->second;
+    const bool unread = !is_resolved(world, verdict) && world.is_live(verdict);
+    if (unread || world.awaits_clearance(verdict)) out.push_back(&verdict);
   }
   return out;
 }
@@ -120,23 +124,9 @@ TimePoint end_of_slot(const model::AccessVerdict& verdict) {
 struct Gathering {
   const World& world;
   const std::string& group_key;
+  const OwnRules& rules;
   Verdicts unresolved;
-  /// In which minutes the open rules of ours end that the group has.
-  std::set<TimePoint> minutes;
 };
-
-std::set<TimePoint> minutes_of_rules(const World& world, const std::string& group_key) {
-  std::set<TimePoint> minutes;
-  const auto view = world.groups.find(group_key);
-  if (view == world.groups.end() || !view->second.group) return minutes;
-  for (const auto& rule : view->second.group->rules) {
-    const auto mark = plan::read_mark(rule, world.instance);
-    const auto* own = std::get_if<plan::OwnMark>(&mark);
-    if (own == nullptr || own->kind != plan::RuleKind::open || !own->until) continue;
-    minutes.insert(std::chrono::ceil<std::chrono::minutes>(*own->until));
-  }
-  return minutes;
-}
 
 /// Whether a rule that looks like one of this grant, and is none that it shall have, may as well be
 /// that of a live one that is not resolved: or its own, on a machine not read yet.
@@ -194,7 +184,7 @@ void gather_grant(plan::GroupDesired& desired, const Gathering& from,
   }
   // Wherever else a rule of its slot stands (at an address that a machine lost, at one of a machine
   // that is gone or is not known), nobody is granted anything there: it closes at once.
-  if (begun && from.minutes.contains(end_of_slot(verdict)) && !is_mistakable(from, verdict)) {
+  if (begun && from.rules.minutes.contains(end_of_slot(verdict)) && !is_mistakable(from, verdict)) {
     plan::OpenWant elsewhere = blank;
     elsewhere.ended = true;
     want_open(desired, verdict, std::move(elsewhere));
@@ -210,11 +200,15 @@ std::map<model::Protocol, std::vector<model::PortRange>> ports_by_protocol(
   return out;
 }
 
-std::set<std::string> grants_over(const World& world) {
+std::set<std::string> grants_over(const World& world, const std::string& group_key) {
   std::set<std::string> over;
-  for (const auto& [key, verdict] : world.stores.verdicts.all()) {
-    if (is_weighed(world, *verdict) && has_begun(world, *verdict) && !world.is_live(*verdict)) {
-      over.insert(verdict->meta.uid);
+  for (const TimePoint minute : own_rules(world, group_key).minutes) {
+    auto [grant, last] = world.verdict_index.ending_in(minute);
+    for (; grant != last; ++grant) {
+      const auto& verdict = *grant->second;
+      if (is_weighed(world, verdict) && has_begun(world, verdict) && !world.is_live(verdict)) {
+        over.insert(verdict.meta.uid);
+      }
     }
   }
   return over;
@@ -225,21 +219,23 @@ plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& a
   plan::GroupDesired desired;
   desired.instance = world.instance;
   desired.bands = account.priorities;
-  for (const auto& [key, policy] : world.stores.policies.all()) {
-    if (policy->account == account.meta.name) {
+  const OwnRules rules = own_rules(world, group_key);
+  for (const auto& key : policies_concerned(world, group_key, rules)) {
+    const auto policy = world.stores.policies.find(key);
+    if (policy && policy->account == account.meta.name) {
       gather_policy(desired, world, account, *policy, group_key);
     }
   }
-  const Gathering from{.world = world,
-                       .group_key = group_key,
-                       .unresolved = unresolved_grants(world),
-                       .minutes = minutes_of_rules(world, group_key)};
-  for (const auto& [key, verdict] : world.stores.verdicts.all()) {
+  Gathering from{.world = world, .group_key = group_key, .rules = rules, .unresolved = {}};
+  if (!rules.minutes.empty()) from.unresolved = unresolved_grants(world);
+  for (const auto& [key, verdict] : grants_concerned(world, group_key, rules)) {
     gather_grant(desired, from, *verdict);
   }
   const bool caches_whole = world.stores.synced() && world.stores.all_readable();
-  const bool swept = world.swept(account.meta.name);  // a look at every group
-  desired.everything_known = caches_whole && swept && world.grants_resolved(account.meta.name);
+  const bool swept = world.swept(account.meta.name);
+  // Where there are only locks nothing goes for want of a grant: nobody need be asked.
+  desired.everything_known =
+      !rules.all_locks && caches_whole && swept && world.grants_resolved(account.meta.name);
   desired.remove_orphans = account.delete_orphans;
   // What cannot be read may be a freeze or a suspension. A request or a verdict that cannot be read
   // forbids nothing to the others.

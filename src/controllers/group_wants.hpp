@@ -13,8 +13,8 @@ namespace portcullis::controllers {
 plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& account,
                                 const std::string& group_key, bool may_open);
 
-/// Uids of the grants that are over while a rule of theirs may still live by its own mark.
-std::set<std::string> grants_over(const World& world);
+/// Uids of the grants that are over while a rule of the group may still live for them by its mark.
+std::set<std::string> grants_over(const World& world, const std::string& group_key);
 
 /// The ports of a policy, those of one protocol together.
 std::map<model::Protocol, std::vector<model::PortRange>> ports_by_protocol(

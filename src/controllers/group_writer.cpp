@@ -34,13 +34,14 @@ void log_write(const std::string& group, const plan::Change& change, const Resul
 GroupWriter::GroupWriter(World& world, kube::Client& client, MayWrite may_write)
     : world_(world), client_(client), may_write_(std::move(may_write)) {}
 
-Task<Result<Done>> GroupWriter::carry_out(cloud::Provider* provider, std::string key,
-                                          std::vector<plan::Change> changes) {
+Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, std::string key,
+                                                     std::vector<plan::Change> changes) {
   const std::string id = world_.groups[key].id;
   std::optional<Error> failure;
   Reach reach = Reach::change;
   plan::Setbacks setbacks;
   Written written;
+  bool sent = false;
   world_.groups[key].openings_wait_for.reset();
   for (const plan::Change& change : changes) {
     const bool closing = change.change_class == plan::ChangeClass::close;
@@ -69,6 +70,7 @@ Task<Result<Done>> GroupWriter::carry_out(cloud::Provider* provider, std::string
     const auto done = co_await apply(provider, id, change, work);
     note_write_time(world_.groups[key], world_.clock.boot_now() - begin);
     written.any = true;
+    sent = sent || done || done.error().code != cloud::budget_used_up;
     written.closing = written.closing || closing;
     written.others = written.others || change.change_class >= plan::ChangeClass::open;
     log_write(id, change, done);
@@ -90,8 +92,8 @@ Task<Result<Done>> GroupWriter::carry_out(cloud::Provider* provider, std::string
     }
     reach = std::max(reach, how_far);
   }
-  if (failure) co_return fail(*failure);
-  co_return Done{};
+  co_return CarriedOut{.outcome = failure ? Result<Done>(fail(*failure)) : Result<Done>(Done{}),
+                       .sent = sent};
 }
 
 Task<Result<Closing>> GroupWriter::apply(cloud::Provider* provider, std::string group,

@@ -24,8 +24,12 @@ class GroupWriter {
 
   /// The error is the worst that concerns more than one rule, or a conflict; what concerns one rule
   /// alone is kept with the group (`group_attempts.hpp`).
-  Task<Result<Done>> carry_out(cloud::Provider* provider, std::string key,
-                               std::vector<plan::Change> changes);
+  struct CarriedOut {
+    Result<Done> outcome;
+    bool sent = false;  ///< a write may have reached the cloud
+  };
+  Task<CarriedOut> carry_out(cloud::Provider* provider, std::string key,
+                             std::vector<plan::Change> changes);
 
  private:
   Task<Result<Closing>> apply(cloud::Provider* provider, std::string group, plan::Change change,

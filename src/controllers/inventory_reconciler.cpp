@@ -1,6 +1,8 @@
 #include "controllers/inventory_reconciler.hpp"
 
 #include <algorithm>
+#include <map>
+#include <vector>
 
 #include "base/log.hpp"
 #include "controllers/selections.hpp"
@@ -23,6 +25,18 @@ constexpr Duration doubt_groups_for = std::chrono::minutes(15);
 
 std::string prefix_of(const model::CloudAccount& account) {
   return "/subscriptions/" + model::ascii_lower(account.subscription) + "/";
+}
+
+/// A policy with selectors looks at those of its own groups only.
+std::map<std::string, std::vector<const model::ListedMachine*>> by_resource_group(
+    const std::vector<model::ListedMachine>& machines) {
+  std::map<std::string, std::vector<const model::ListedMachine*>> groups;
+  for (const auto& machine : machines) {
+    if (const auto id = model::parse_resource_id(machine.id)) {
+      groups[model::ascii_lower(id->resource_group)].push_back(&machine);
+    }
+  }
+  return groups;
 }
 
 }  // namespace
@@ -136,6 +150,7 @@ void InventoryReconciler::note_inventory(const model::CloudAccount& account,
 void InventoryReconciler::note_selections(const model::CloudAccount& account,
                                           const Policies& asked) {
   const InventoryView& view = world_.inventories[account.meta.name];
+  const auto machines = by_resource_group(view.machines);
   for (const auto& policy : asked) {
     if (!plan::has_selector(*policy)) continue;
     Selection& selection = selection_of(world_, *policy);
@@ -144,12 +159,16 @@ void InventoryReconciler::note_selections(const model::CloudAccount& account,
     if (!view.error) {
       news = news || selection.listed_for != policy->meta.generation;
       selection.listed_for = policy->meta.generation;
-      for (const auto& machine : view.machines) {
-        const bool fits = std::ranges::any_of(policy->targets, [&](const auto& selector) {
-          return plan::selects(selector, machine.id, machine.tags) &&
-                 model::allows(account, policy->meta.ns, selector.resource_group);
-        });
-        if (fits && add_candidate(selection, account, machine.id)) news = true;
+      for (const auto& selector : policy->targets) {
+        const auto group = machines.find(model::ascii_lower(selector.resource_group));
+        if (group == machines.end() ||
+            !model::allows(account, policy->meta.ns, selector.resource_group)) {
+          continue;
+        }
+        for (const auto* machine : group->second) {
+          if (!plan::selects(selector, machine->id, machine->tags)) continue;
+          if (add_candidate(selection, account, machine->id)) news = true;
+        }
       }
     }
     if (news) world_.policy_queue.add(policy->meta.key());
@@ -188,9 +207,10 @@ Task<Result<Done>> InventoryReconciler::list_groups(cloud::Provider* provider,
   const TimePoint before = view.groups_listed_at.value_or(TimePoint{});
   view.groups_listed_at = began;
   for (const auto& group : *listed) {
-    const auto known = world_.groups.find(model::resource_key(group.id));
+    const std::string key = model::resource_key(group.id);
+    const auto known = world_.groups.find(key);
     if (known != world_.groups.end() && known->second.group) {
-      note_group(known->second, group, before, began);
+      note_group(world_.groups.at(key), group, before, began);
     }
   }
   co_return Done{};
@@ -214,6 +234,7 @@ void InventoryReconciler::note_group(GroupView& view, const cloud::ListedGroup& 
   if (same || doubted) {
     view.confirmed_at = began;
   } else {
+    view.confirmed_at = {};  // so that it is read
     world_.mark_group(view.id, runtime::Workqueue::Urgency::normal);
   }
 }

@@ -93,11 +93,10 @@ OpenGrants count_open_grants(const World& world) {
 
 void count_grants(const World& world, const model::JitPolicy& policy,
                   plan::PolicyFindings& findings) {
-  for (const auto& [key, verdict] : world.stores.verdicts.all()) {
-    if (verdict->policy_uid != policy.meta.uid) continue;
+  for (const auto& [key, verdict] : world.verdict_index.of_policy(policy.meta.uid)) {
     if (world.is_live(*verdict)) ++findings.active_grants;
     const auto end = world.early_end(*verdict);
-    if (!verdict->granted || !end || end->reason != plan::reason::suspended) continue;
+    if (!end || end->reason != plan::reason::suspended) continue;
     ++findings.suspended;
     const auto request = world.stores.requests.find(verdict->meta.ns + "/" + verdict->request_name);
     const bool settled = !request || request->meta.uid != verdict->request_uid ||

@@ -1,6 +1,7 @@
 #include "controllers/orphans.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "controllers/evidence_rules.hpp"
 #include "model/condition_types.hpp"
@@ -32,8 +33,7 @@ bool is_orphan(const plan::Problem& problem, TimePoint now) {
 /// Whether a rule of this grant is to be expected in the group.
 bool has_way_through(const World& world, const model::AccessVerdict& verdict,
                      const std::string& key) {
-  const auto touched = world.touched.find(verdict.meta.uid);
-  if (touched != world.touched.end() && touched->second.contains(key)) return true;
+  if (world.touched.groups_of(verdict.meta.uid).contains(key)) return true;
   return std::ranges::any_of(verdict.targets, [&](const auto& target) {
     const auto machine = world.machines.find(model::resource_key(target.resource_id));
     if (machine == world.machines.end() || !machine->second.machine) return true;  // who knows
@@ -51,13 +51,19 @@ void note_closed_orphan(World& world, const std::string& group, const plan::Chan
   const auto* account = world.account_of(group);
   if (own == nullptr || account == nullptr) return;
   if (own->kind == plan::RuleKind::open) {
-    for (const auto& [key, verdict] : world.stores.verdicts.all()) {
-      if (verdict->granted && plan::counts(*verdict, world.operator_name) &&
-          has_way_through(world, *verdict, model::resource_key(group)) &&
-          may_be_of(world, *verdict, change.rule, *own)) {
-        return;
-      }
+    const auto is_its = [&](const auto& grant) {
+      const model::AccessVerdict& verdict = *grant.second;
+      return plan::counts(verdict, world.operator_name) &&
+             has_way_through(world, verdict, model::resource_key(group)) &&
+             may_be_of(world, verdict, change.rule, *own);
+    };
+    // Nearly always it is one of those whose end it has: thousands may have been granted.
+    if (own->until) {
+      const auto [first, last] =
+          world.verdict_index.ending_in(std::chrono::ceil<std::chrono::minutes>(*own->until));
+      if (std::any_of(first, last, is_its)) return;
     }
+    if (std::ranges::any_of(world.verdict_index.grants(), is_its)) return;
   } else if (own->kind != plan::RuleKind::shut) {
     return;
   }

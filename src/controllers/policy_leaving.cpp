@@ -45,16 +45,6 @@ bool has_locks_in_force(const World& world, const model::SecurityGroup& group,
   });
 }
 
-/// Whether the group is on the way to one of the machines.
-bool stands_before(const World& world, const std::vector<plan::TargetState>& targets,
-                   const std::string& group_key) {
-  return std::ranges::any_of(targets, [&](const plan::TargetState& target) {
-    return std::ranges::any_of(world.groups_before(target.machine.id), [&](const auto& id) {
-      return model::resource_key(id) == group_key;
-    });
-  });
-}
-
 }  // namespace
 
 Task<Result<runtime::Next>> PolicyLeaving::leave(PolicyPointer policy) {
@@ -64,8 +54,8 @@ Task<Result<runtime::Next>> PolicyLeaving::leave(PolicyPointer policy) {
     (void)co_await read_policy(world_, client_, policy);
   }
   world_.policy_views[policy->meta.key()].uid = policy->meta.uid;
-  for (const auto& [key, verdict] : world_.stores.verdicts.all()) {
-    if (verdict->policy_uid == policy->meta.uid && verdict->granted && !verdict->ended) {
+  for (const auto& [place, verdict] : world_.verdict_index.of_policy(policy->meta.uid)) {
+    if (!verdict->ended) {
       world_.request_queue.add(verdict->meta.ns + "/" + verdict->request_name);
     }
   }
@@ -108,8 +98,8 @@ Task<Result<runtime::Next>> PolicyLeaving::say_what_is_left(PolicyPointer policy
 /// closed: after a start nobody else reads those of what was over before.
 Task<void> PolicyLeaving::look_for_grants(PolicyPointer policy) {
   std::vector<VerdictPointer> granted;
-  for (const auto& [key, verdict] : world_.stores.verdicts.all()) {
-    if (!is_grant_of(*verdict, *policy)) continue;
+  for (const auto& [place, verdict] : world_.verdict_index.of_policy(policy->meta.uid)) {
+    if (!may_be_open(*verdict)) continue;
     granted.push_back(verdict);
     wake_groups_of(world_, *verdict, end_of(*verdict));
   }
@@ -117,10 +107,8 @@ Task<void> PolicyLeaving::look_for_grants(PolicyPointer policy) {
   for (const VerdictPointer& verdict : granted) wake_groups_of(world_, *verdict, end_of(*verdict));
 }
 
-bool PolicyLeaving::is_grant_of(const model::AccessVerdict& verdict,
-                                const model::JitPolicy& policy) const {
-  return verdict.granted && verdict.policy_uid == policy.meta.uid &&
-         plan::counts(verdict, world_.operator_name) &&
+bool PolicyLeaving::may_be_open(const model::AccessVerdict& verdict) const {
+  return plan::counts(verdict, world_.operator_name) &&
          !world_.proven_closed.contains(verdict.meta.uid);
 }
 
@@ -131,8 +119,8 @@ TimePoint PolicyLeaving::end_of(const model::AccessVerdict& verdict) const {
 
 /// A grant that keeps it from unlocking, or nothing.
 std::optional<std::string> PolicyLeaving::why_not_yet(const model::JitPolicy& policy) const {
-  for (const auto& [key, verdict] : world_.stores.verdicts.all()) {
-    if (!is_grant_of(*verdict, policy)) continue;
+  for (const auto& [place, verdict] : world_.verdict_index.of_policy(policy.meta.uid)) {
+    if (!may_be_open(*verdict)) continue;
     const auto evidence = gather_evidence(world_, *verdict, end_of(*verdict));
     if (!evidence.closed) {
       return "waits until the grant of request \"" + verdict->request_name +
@@ -142,13 +130,26 @@ std::optional<std::string> PolicyLeaving::why_not_yet(const model::JitPolicy& po
   return std::nullopt;
 }
 
-/// Others' groups that cannot be read hold up nobody; one where our rules were, or that stands
-/// before one of its machines, may hold its lock.
-bool PolicyLeaving::may_hold_locks(const GroupView& group, const std::string& owner,
-                                   const PolicyView& view) const {
-  if (group.group) return has_locks_in_force(world_, *group.group, owner);
-  return group.listed_with_ours ||
-         stands_before(world_, view.targets, model::resource_key(group.id));
+/// Keys of the groups that hold its locks, or may. Others' that cannot be read hold up nobody; one
+/// where our rules were, or that stands before one of its machines, may hold its lock.
+std::set<std::string> PolicyLeaving::where_locks_may_be(const std::string& owner,
+                                                        const PolicyView& view) const {
+  std::set<std::string> keys;
+  for (const auto& key : world_.groups.with_rules_of(owner)) {
+    const auto& group = world_.groups.find(key)->second.group;
+    if (group && has_locks_in_force(world_, *group, owner)) keys.insert(key);
+  }
+  const auto add_unread = [&](const std::string& key) {
+    const auto known = world_.groups.find(key);
+    if (known != world_.groups.end() && !known->second.group) keys.insert(key);
+  };
+  for (const auto& key : world_.groups.that_hold(Holds::unclear)) add_unread(key);
+  for (const auto& target : view.targets) {
+    for (const auto& id : world_.groups_before(target.machine.id)) {
+      add_unread(model::resource_key(id));
+    }
+  }
+  return keys;
 }
 
 /// Where its locks still stand, or may; empty: nowhere. Groups are marked the first time.
@@ -165,10 +166,10 @@ std::string PolicyLeaving::what_is_locked(const model::JitPolicy& policy, const 
     left = "the groups of the account have not all been read yet";
   }
   const std::string owner = owner_of(policy);
-  for (const auto& [key, group] : world_.groups) {
+  for (const auto& key : where_locks_may_be(owner, view)) {
+    const GroupView& group = world_.groups.find(key)->second;
     const auto* of = group.gone ? nullptr : world_.account_of(group.id);
     if (of == nullptr || of->meta.name != account->meta.name) continue;
-    if (!may_hold_locks(group, owner, view)) continue;
     const auto* refused = find_refused_of_owner(group, owner);
     left = "NSG \"" + group.id + "\"" +
            (refused != nullptr ? ": " + words(*refused)

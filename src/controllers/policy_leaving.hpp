@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "controllers/policy_report.hpp"
@@ -24,11 +25,10 @@ class PolicyLeaving {
 
  private:
   Task<void> look_for_grants(PolicyPointer policy);
-  bool is_grant_of(const model::AccessVerdict& verdict, const model::JitPolicy& policy) const;
+  bool may_be_open(const model::AccessVerdict& verdict) const;
   TimePoint end_of(const model::AccessVerdict& verdict) const;
   std::optional<std::string> why_not_yet(const model::JitPolicy& policy) const;
-  bool may_hold_locks(const GroupView& group, const std::string& owner,
-                      const PolicyView& view) const;
+  std::set<std::string> where_locks_may_be(const std::string& owner, const PolicyView& view) const;
   std::string what_is_locked(const model::JitPolicy& policy, const PolicyView& view, bool is_first);
   Task<Result<runtime::Next>> say_what_is_left(PolicyPointer policy, std::string left);
 

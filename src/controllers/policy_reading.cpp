@@ -1,6 +1,6 @@
 #include "controllers/policy_reading.hpp"
 
-#include <algorithm>
+#include <set>
 
 #include "controllers/policy_targets.hpp"
 #include "controllers/resources.hpp"
@@ -15,14 +15,9 @@ namespace {
 /// Those that hold a lock of the policy, wherever its machines are now.
 void mark_locking_groups(World& world, const model::JitPolicy& policy) {
   const std::string owner = plan::owner_of(policy.account, policy.meta.ns, policy.meta.name);
-  for (const auto& [key, group] : world.groups) {
-    if (!group.group) continue;
-    const bool locks = std::ranges::any_of(group.group->rules, [&](const auto& rule) {
-      const auto mark = plan::read_mark(rule, world.instance);
-      const auto* own = std::get_if<plan::OwnMark>(&mark);
-      return own != nullptr && own->owner == owner;
-    });
-    if (locks) world.mark_group(group.id, runtime::Workqueue::Urgency::normal);
+  const auto keys = world.groups.with_rules_of(owner);
+  for (const auto& key : keys) {
+    world.mark_group(world.groups.find(key)->second.id, runtime::Workqueue::Urgency::normal);
   }
 }
 
@@ -68,8 +63,11 @@ Task<Result<Done>> read_policy(World& world, kube::Client& client, PolicyPointer
   PolicyView& view = world.policy_views[key];
   const bool changed = view.uid != policy->meta.uid || view.generation != policy->meta.generation ||
                        view.complete != found.complete;
-  std::set<std::string> groups;
+  std::set<std::string> had;
+  std::set<std::string> groups;  // in which something else may be wanted now
   for (const auto& target : view.targets) {
+    had.insert(model::resource_key(target.machine.id));
+    if (!changed) continue;
     for (const auto& id : world.groups_before(target.machine.id)) groups.insert(id);
   }
   view = {.uid = policy->meta.uid,
@@ -79,21 +77,16 @@ Task<Result<Done>> read_policy(World& world, kube::Client& client, PolicyPointer
           .complete = found.complete,
           .problem_reason = std::move(found.problem_reason),
           .problem = std::move(found.problem)};
+  view.missing = found.missing;
   for (const auto& target : view.targets) {
+    const bool comes = changed || !had.contains(model::resource_key(target.machine.id));
     for (const auto& id : world.groups_before(target.machine.id)) {
       const auto known = world.groups.find(model::resource_key(id));
-      if (known == world.groups.end() || !known->second.passed) groups.insert(id);
-      if (changed) groups.insert(id);
+      if (comes || known == world.groups.end() || !known->second.passed) groups.insert(id);
     }
   }
-  view.missing = found.missing;
   if (found.released) mark_locking_groups(world, *policy);
-  for (const auto& id : groups) {
-    const auto known = world.groups.find(model::resource_key(id));
-    if (changed || known == world.groups.end() || !known->second.passed) {
-      world.mark_group(id, runtime::Workqueue::Urgency::normal);
-    }
-  }
+  for (const auto& id : groups) world.mark_group(id, runtime::Workqueue::Urgency::normal);
   if (found.error) co_return fail(*found.error);
   co_return Done{};
 }

@@ -287,8 +287,7 @@ Task<PolicyTargets> gather_targets(World& world, std::shared_ptr<const model::Ji
                          before->second.uid == policy->meta.uid &&
                          before->second.generation == policy->meta.generation;
   // Who changes a policy wants to know how its machines are now.
-  const auto refresh = looked_at ? &World::refresh_standing : &World::refresh_machines;
-  auto reads = co_await (world.*refresh)(account->meta.name, ids, read_for);
+  auto reads = co_await world.survey_machines(account->meta.name, ids, read_for, looked_at);
   co_return search.judge(ids, std::move(reads));
 }
 

@@ -36,9 +36,7 @@ RequestReconciler::RequestReconciler(World& world, kube::Client& client, kube::E
 
 Task<Result<runtime::Next>> RequestReconciler::reconcile(std::string key) {
   const Request request = world_.stores.requests.find(key);
-  const auto about = world_.verdicts_about.find(key);
-  const std::set<std::string> verdict_keys =
-      about == world_.verdicts_about.end() ? std::set<std::string>{} : about->second;
+  const std::set<std::string> verdict_keys = world_.verdict_index.about(key);
   const bool unreadable = world_.stores.requests.poisoned().contains(key);
   std::optional<Error> orphan_error;
   for (const std::string& verdict_key : verdict_keys) {

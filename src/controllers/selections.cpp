@@ -47,13 +47,20 @@ Held held_addresses(const World& world, const model::JitPolicy& policy, const st
     auto& held = own->kind == plan::RuleKind::lock ? locked : excepted;
     held = held.unite(model::PrefixSet::of(rule.destination.prefixes));
   }
+  const auto& candidates = selection->second.candidates;
+  const auto& let_go = selection->second.let_go;
+  // Nearly always the machines behind the group account for all that is locked in it.
+  for (const auto& machine : world.machines.behind(group_key)) {
+    const auto known = candidates.find(machine);
+    if (known != candidates.end()) locked = locked.subtract(known->second.addresses);
+  }
+  for (auto it = candidates.begin(); it != candidates.end() && !locked.empty(); ++it) {
+    locked = locked.subtract(it->second.addresses);
+  }
+  for (auto it = let_go.begin(); it != let_go.end() && !locked.empty(); ++it) {
+    locked = locked.subtract(it->second);
+  }
   if (locked.empty()) return {};
-  for (const auto& [key, candidate] : selection->second.candidates) {
-    locked = locked.subtract(candidate.addresses);
-  }
-  for (const auto& [key, addresses] : selection->second.let_go) {
-    locked = locked.subtract(addresses);
-  }
   return {.excepted = locked.intersect(excepted).cover(),
           .locked = locked.subtract(excepted).cover()};
 }

@@ -99,10 +99,10 @@ bool group_stands(const World& world, const std::string& group_key) {
   const auto known = world.groups.find(group_key);
   if (known == world.groups.end()) return false;
   const GroupView& view = known->second;
-  const bool calm = view.passed && view.group && !view.gone && !view.dirty && !view.error &&
-                    !view.missing_since && view.woken_by.empty() && view.attempts.empty() &&
-                    view.considered.empty() && view.unsettled_readings == 0 &&
-                    !view.closing_since && !view.openings_wait_since && is_settled(*view.group);
+  const bool calm = view.passed && view.group && !view.gone && !view.error && !view.missing_since &&
+                    view.woken_by.empty() && view.attempts.empty() && view.considered.empty() &&
+                    view.unsettled_readings == 0 && !view.closing_since &&
+                    !view.openings_wait_since && is_settled(*view.group);
   const TimePoint now = world.clock.now();
   const bool left_alone = std::ranges::all_of(
       view.drifts, [&](TimePoint drifted) { return now - drifted > watched_after_drift; });

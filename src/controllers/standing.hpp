@@ -38,7 +38,8 @@ TimePoint last_turn(const std::string& key, TimePoint now, Duration round);
 TimePoint seen_at(const GroupView& view);
 
 /// Whether the group was listed lately just as it was last read, its turn has not come, and nothing
-/// is at work in it. Never for one that a live grant depends on.
+/// is at work in it: what is wanted of it may be compared with that reading. Never for one that a
+/// live grant depends on.
 bool group_stands(const World& world, const std::string& group_key);
 
 }  // namespace portcullis::controllers

@@ -220,8 +220,11 @@ const model::JitPolicy* older_claim(const World& world, const model::Meta& claim
                                     const std::string& machine_id) {
   const auto id = model::parse_resource_id(machine_id);
   if (!id) return nullptr;
-  for (const auto& [key, other] : world.stores.policies.all()) {
-    if (other->meta.uid == claimant.uid || other->meta.deleting || !other->enforce) continue;
+  for (const auto& key : world.policy_index.naming(id->resource_group, id->name)) {
+    const auto other = world.stores.policies.find(key);
+    if (!other || other->meta.uid == claimant.uid || other->meta.deleting || !other->enforce) {
+      continue;
+    }
     if (!model::came_before(other->meta, claimant)) continue;
     // Judged by what it says, not by whether its machines have been read yet.
     const auto account = world.stores.accounts.find(other->account);

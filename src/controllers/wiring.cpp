@@ -9,18 +9,18 @@ using Urgency = runtime::Workqueue::Urgency;
 
 /// Requests that stand on a policy: what it allows, and whether it is there at all.
 void wake_requests_of(World& world, const model::JitPolicy& policy) {
-  for (const auto& [key, request] : world.stores.requests.all()) {
-    if (request->meta.ns == policy.meta.ns && request->policy == policy.meta.name) {
-      world.request_queue.add(key);
-    }
-  }
+  for (const auto& key : world.requests_of.of(policy.meta.key())) world.request_queue.add(key);
 }
 
 /// Policies that may have to give way to this one, or no longer have to.
 void wake_younger(World& world, const model::JitPolicy& policy) {
-  for (const auto& [key, other] : world.stores.policies.all()) {
-    if (other->account == policy.account && model::came_before(policy.meta, other->meta)) {
-      world.policy_queue.add(key);
+  for (const auto& target : policy.targets) {
+    for (const auto& key : world.policy_index.sharing(target)) {
+      const auto other = world.stores.policies.find(key);
+      if (other && other->account == policy.account &&
+          model::came_before(policy.meta, other->meta)) {
+        world.policy_queue.add(key);
+      }
     }
   }
 }
@@ -58,9 +58,8 @@ void wake_account(World& world, const std::string& name) {
     wake_requests_of(world, *policy);
   }
   // Its bands, scope and freeze are in the plan of each of its groups.
-  for (const auto& [key, group] : world.groups) {
-    const auto* owner = world.account_of(group.id);
-    if (owner != nullptr && owner->meta.name == name) world.mark_group(group.id, Urgency::normal);
+  for (const auto& key : world.groups_of(name)) {
+    world.mark_group(world.groups.find(key)->second.id, Urgency::normal);
   }
 }
 
@@ -106,7 +105,8 @@ void wire(World& world) {
         }
         world.policy_queue.add(key);
         wake_requests_of(world, after ? *after : *before);
-        wake_younger(world, after ? *after : *before);
+        if (before) wake_younger(world, *before);
+        if (after) wake_younger(world, *after);
         if (!after) world.account_queue.add(before->account);
       });
   world.stores.requests.listen(

@@ -2,71 +2,18 @@
 
 #include <algorithm>
 
-#include "api/decode.hpp"
 #include "base/log.hpp"
-#include "controllers/standing.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 #include "plan/scope.hpp"
-#include "plan/steady_text.hpp"
 
 namespace portcullis::controllers {
-namespace {
-
-template <typename T>
-kube::Store<T> make_store(const char* kind, Result<T> (*decode)(simdjson::dom::element)) {
-  return kube::Store<T>(api::key_of, decode, [kind](const std::string& key, const Error& error) {
-    log::error("object not understood, left out",
-               {{"kind", kind}, {"key", key}, {"error", error.message}});
-  });
-}
-
-/// What nothing is left under is forgotten.
-void take_out(std::map<std::string, std::set<std::string>>& index, const std::string& under,
-              const std::string& key) {
-  const auto found = index.find(under);
-  if (found == index.end()) return;
-  found->second.erase(key);
-  if (found->second.empty()) index.erase(found);
-}
-
-}  // namespace
-
-Stores::Stores()
-    : accounts(make_store<model::CloudAccount>("CloudAccount", api::decode_account)),
-      policies(make_store<model::JitPolicy>("JitPolicy", api::decode_policy)),
-      requests(make_store<model::AccessRequest>("AccessRequest", api::decode_request)),
-      decisions(make_store<model::AccessDecision>("AccessDecision", api::decode_decision)),
-      verdicts(make_store<model::AccessVerdict>("AccessVerdict", api::decode_verdict)) {}
-
-std::vector<std::string> Stores::unsynced() const {
-  std::vector<std::string> kinds;
-  const auto add = [&](const char* kind, bool synced) {
-    if (!synced) kinds.emplace_back(kind);
-  };
-  add("CloudAccount", accounts.synced());
-  add("JitPolicy", policies.synced());
-  add("AccessRequest", requests.synced());
-  add("AccessDecision", decisions.synced());
-  add("AccessVerdict", verdicts.synced());
-  return kinds;
-}
-
-std::optional<std::size_t> PolicyView::place_of(const std::string& machine_key) const {
-  if (places.size() != targets.size()) {
-    places.clear();
-    for (std::size_t i = 0; i < targets.size(); ++i) {
-      places.emplace(model::resource_key(targets[i].machine.id), i);
-    }
-  }
-  const auto found = places.find(machine_key);
-  return found == places.end() ? std::nullopt : std::optional(found->second);
-}
 
 World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
     : clock(the_clock),
       instance(std::move(the_instance)),
       began(the_clock.now()),
+      groups(instance),
       account_queue(the_clock),
       inventory_queue(the_clock),
       policy_queue(the_clock),
@@ -79,14 +26,20 @@ World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
         after && after->meta.deleting && !after->meta.has_finalizer(model::finalizer);
     if (after && (!leaving || remembered_accounts.contains(key))) remembered_accounts[key] = after;
   });
+  stores.policies.listen([this](const std::string& key, const auto& before, const auto& after) {
+    policy_index.change(key, before.get(), after.get());
+  });
+  stores.requests.listen([this](const std::string& key, const auto& before, const auto& after) {
+    if (before) requests_of.remove(before->meta.ns + "/" + before->policy, key);
+    if (after) requests_of.add(after->meta.ns + "/" + after->policy, key);
+  });
   stores.decisions.listen([this](const std::string& key, const auto& before, const auto& after) {
-    if (before) take_out(decisions_about, before->request_uid, key);
-    if (after) decisions_about[after->request_uid].insert(key);
+    if (before) decisions_about.remove(before->request_uid, key);
+    if (after) decisions_about.add(after->request_uid, key);
   });
   stores.verdicts.listen([this](const std::string& key, const auto& before, const auto& after) {
+    verdict_index.change(key, before, after);
     watch_verdict(key, before.get(), after.get());
-    if (before) take_out(verdicts_about, before->meta.ns + "/" + before->request_name, key);
-    if (after) verdicts_about[after->meta.ns + "/" + after->request_name].insert(key);
   });
 }
 
@@ -134,91 +87,31 @@ void World::remember_end(const model::AccessVerdict& verdict,
 
 const model::CloudAccount* World::account_of(std::string_view resource_id) const {
   const auto id = model::parse_resource_id(resource_id);
-  if (!id) return nullptr;
+  return id ? account_of_subscription(id->subscription) : nullptr;
+}
+
+const model::CloudAccount* World::account_of_subscription(std::string_view subscription) const {
+  const std::string wanted = model::ascii_lower(subscription);
   const model::CloudAccount* owner = nullptr;
   for (const auto& [name, account] : stores.accounts.all()) {
-    if (model::ascii_lower(account->subscription) != model::ascii_lower(id->subscription)) continue;
+    if (model::ascii_lower(account->subscription) != wanted) continue;
     if (owner == nullptr || model::came_before(account->meta, owner->meta)) owner = account.get();
   }
   if (owner != nullptr) return owner;
   for (const auto& [name, account] : remembered_accounts) {
-    if (model::ascii_lower(account->subscription) == model::ascii_lower(id->subscription)) {
-      return account.get();
-    }
+    if (model::ascii_lower(account->subscription) == wanted) return account.get();
   }
   return nullptr;
 }
 
-Task<Result<Done>> World::refresh_machine(std::string account, std::string id, Duration max_age) {
-  const std::string key = model::resource_key(id);
-  if (is_known(id, max_age)) co_return Done{};
-  if (const auto known = machines.find(key);
-      known != machines.end() && known->second.error &&
-      clock.now() - known->second.failed_at < failure_counts_for) {
-    co_return fail(*known->second.error);
+std::vector<std::string> World::groups_of(const std::string& account) const {
+  std::vector<std::string> keys;
+  for (const auto& [subscription, groups_there] : groups.by_subscription()) {
+    const auto* owner = account_of_subscription(subscription);
+    if (owner == nullptr || owner->meta.name != account) continue;
+    keys.insert(keys.end(), groups_there.begin(), groups_there.end());
   }
-  const auto owner = stores.accounts.find(account);
-  if (!owner) co_return fail(Error::Kind::not_found, "account \"" + account + "\" does not exist");
-  const auto provider = provider_of(*owner);
-  if (!provider) co_return fail(provider.error());
-  const std::uint64_t shown = shown_of(*this, account, key);
-  auto read = co_await (*provider)->read_machine(id);
-  MachineView& view = machines[key];
-  if (!read) {
-    view.error = read.error();
-    view.error->message = plan::steady_text(read.error().message);
-    view.failed_at = clock.now();
-    if (read.error().kind == Error::Kind::not_found) note_missing(id, view);
-    co_return fail(read.error());
-  }
-  view.missing_since.reset();
-  view.gone = false;
-  const auto before = groups_before(id);
-  const bool changed = !view.machine || *view.machine != *read;
-  view.machine = std::move(*read);
-  view.read_at = clock.now();
-  view.error.reset();
-  note_reading(view, shown);
-  if (changed) {
-    for (const auto& group : before) mark_group(group, runtime::Workqueue::Urgency::normal);
-    for (const auto& group : groups_before(id)) {
-      mark_group(group, runtime::Workqueue::Urgency::normal);
-    }
-  }
-  co_return Done{};
-}
-
-void World::forget_machines() {
-  std::set<std::string> needed;
-  for (const auto& [key, view] : policy_views) {
-    for (const auto& target : view.targets) needed.insert(model::resource_key(target.machine.id));
-  }
-  for (const auto& [key, verdict] : stores.verdicts.all()) {
-    for (const auto& target : verdict->targets) {
-      needed.insert(model::resource_key(target.resource_id));
-    }
-  }
-  machines.erase_if([&](const auto& one) {
-    // Whoever reads it now may be about to need it.
-    const TimePoint tried_at = std::max(one.second.read_at, one.second.failed_at);
-    return !needed.contains(one.first) && clock.now() - tried_at > unneeded_for;
-  });
-}
-
-bool World::is_known(const std::string& id, Duration max_age) const {
-  const auto known = machines.find(model::resource_key(id));
-  return known != machines.end() && known->second.machine && !known->second.error &&
-         clock.now() - known->second.read_at < max_age;
-}
-
-/// One 404 may be a moment of the cloud's; a second one, later, is believed.
-void World::note_missing(const std::string& id, MachineView& view) {
-  if (!view.missing_since) view.missing_since = clock.now();
-  if (view.gone || clock.now() - *view.missing_since < missing_believed_after) return;
-  for (const auto& group : groups_before(id))
-    mark_group(group, runtime::Workqueue::Urgency::closing);
-  view.gone = true;
-  view.machine.reset();
+  return keys;
 }
 
 void World::mark_group(const std::string& id, runtime::Workqueue::Urgency urgency) {
@@ -240,26 +133,36 @@ void World::wake_group(const std::string& id, const model::AccessVerdict& verdic
 }
 
 void World::group_changed(const std::string& key) {
-  const std::set<std::string> behind = machines.behind(key);
-  for (const auto& [policy, view] : policy_views) {
-    const bool concerned = std::ranges::any_of(
-        behind, [&](const std::string& machine) { return view.place_of(machine).has_value(); });
-    if (concerned || view.leaving) policy_queue.add(policy);
+  std::set<std::string> policies = policy_views.leaving();
+  std::set<std::string> requests;
+  const auto concerns = [&](const model::AccessVerdict& verdict) {
+    if (!verdict.granted || proven_closed.contains(verdict.meta.uid)) return;
+    requests.insert(verdict.meta.ns + "/" + verdict.request_name);
+  };
+  for (const std::string& machine : machines.behind(key)) {
+    const auto& having = policy_views.having(machine);
+    policies.insert(having.begin(), having.end());
+    for (const auto& [place, verdict] : verdict_index.on_machine(machine)) concerns(*verdict);
   }
-  for (const auto& [name, verdict] : stores.verdicts.all()) {
-    if (!verdict->granted || proven_closed.contains(verdict->meta.uid)) continue;
-    const auto rules_in = touched.find(verdict->meta.uid);
-    bool concerned = rules_in != touched.end() && rules_in->second.contains(key);
-    for (const auto& target : verdict->targets) {
-      for (const auto& id : groups_before(target.resource_id)) {
-        concerned = concerned || model::resource_key(id) == key;
-      }
-    }
-    if (concerned) request_queue.add(verdict->meta.ns + "/" + verdict->request_name);
+  for (const auto& uid : touched.grants_in(key)) {
+    if (const auto verdict = verdict_index.find(uid)) concerns(*verdict);
   }
+  for (const auto& policy : policies) wake_policy(policy);
+  for (const auto& request : requests) request_queue.add(request);
   if (const auto waiting = awaited.extract(key)) {
     for (const auto& name : waiting.mapped()) request_queue.add(name);
   }
+}
+
+/// A pass looks at all machines of the policy: where there are many, what comes to be known of them
+/// meanwhile is looked at together.
+void World::wake_policy(const std::string& key) {
+  constexpr std::size_t few = 100;
+  constexpr Duration for_each_machine{1};
+  const auto view = policy_views.find(key);
+  const std::size_t count = view == policy_views.end() ? 0 : view->second.targets.size();
+  if (count <= few) return policy_queue.add(key);
+  policy_queue.add_at(key, clock.now() + for_each_machine * static_cast<Duration::rep>(count));
 }
 
 std::vector<std::string> World::groups_before(const std::string& machine_id) const {
@@ -285,9 +188,7 @@ plan::FilterPath World::filters(const model::NetworkPath& path) const {
 std::vector<std::shared_ptr<const model::AccessDecision>> World::said_about(
     const std::string& request_uid, const std::string& policy) const {
   std::vector<std::shared_ptr<const model::AccessDecision>> said;
-  const auto keys = decisions_about.find(request_uid);
-  if (keys == decisions_about.end()) return said;
-  for (const std::string& key : keys->second) {
+  for (const std::string& key : decisions_about.of(request_uid)) {
     auto decision = stores.decisions.find(key);
     // Admission checked the verb on the policy that the decision names: it must be the request's.
     if (decision && decision->policy_name == policy && !decision->author.username.empty()) {
@@ -348,32 +249,47 @@ bool World::awaits_clearance(const model::AccessVerdict& verdict) const {
 bool World::swept(const std::string& account) const {
   const auto view = account_views.find(account);
   if (view == account_views.end() || !view->second.listed) return false;
-  return std::ranges::all_of(groups, [&](const auto& entry) {
-    if (entry.second.passed || entry.second.gone) return true;  // most of them: asked often
-    const auto* owner = account_of(entry.second.id);
-    return owner == nullptr || owner->meta.name != account;
+  return std::ranges::none_of(groups.not_passed(), [&](const auto& entry) {
+    const auto* owner = account_of_subscription(entry.first);
+    return owner != nullptr && owner->meta.name == account;
   });
 }
 
 void World::wake_swept(const std::string& account) {
   if (!swept(account)) return;
-  for (const auto& [key, group] : groups) {
-    const auto* owner = account_of(group.id);
-    if (group.passed && owner != nullptr && owner->meta.name == account) group_queue.add(key);
+  for (const auto& key : groups_of(account)) {
+    if (groups.find(key)->second.passed && waits_for_sweep(key)) group_queue.add(key);
   }
 }
 
+/// Whether a rule that is not only a lock may have to go from it or come into it, or somebody waits
+/// for what it shows. Locks come and go without that.
+bool World::waits_for_sweep(const std::string& group_key) const {
+  if (groups.that_hold(Holds::passing).contains(group_key) ||
+      groups.that_hold(Holds::unclear).contains(group_key) ||
+      !touched.grants_in(group_key).empty() || awaited.contains(group_key)) {
+    return true;
+  }
+  return std::ranges::any_of(machines.behind(group_key), [&](const std::string& machine) {
+    const auto& grants = verdict_index.on_machine(machine);
+    return VerdictIndex::ending_after(grants, clock.now()) != grants.end();
+  });
+}
+
 bool World::grants_resolved(const std::string& account) const {
-  return std::ranges::all_of(stores.verdicts.all(), [&](const auto& entry) {
+  const auto& grants = verdict_index.grants();
+  const auto running = VerdictIndex::ending_after(grants, clock.now());
+  return std::all_of(running, grants.end(), [&](const auto& entry) {
     const auto& verdict = *entry.second;
     if (awaits_clearance(verdict)) return false;
-    if (!is_live(verdict)) return true;
-    return std::ranges::all_of(verdict.targets, [&](const auto& target) {
-      const auto* owner = account_of(target.resource_id);
-      if (owner == nullptr || owner->meta.name != account) return true;
+    // The machines first: what a grant stands on takes longer to look up, and most are known.
+    const bool known = std::ranges::all_of(verdict.targets, [&](const auto& target) {
       const auto view = machines.find(model::resource_key(target.resource_id));
-      return view != machines.end() && (view->second.machine.has_value() || view->second.gone);
+      if (view != machines.end() && (view->second.machine || view->second.gone)) return true;
+      const auto* owner = account_of(target.resource_id);
+      return owner == nullptr || owner->meta.name != account;
     });
+    return known || !is_live(verdict);
   });
 }
 

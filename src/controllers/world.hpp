@@ -12,124 +12,25 @@
 #include "cloud/provider.hpp"
 #include "controllers/account_clocks.hpp"
 #include "controllers/coming_grants.hpp"
+#include "controllers/group_views.hpp"
 #include "controllers/inventory_view.hpp"
+#include "controllers/key_index.hpp"
 #include "controllers/machine_views.hpp"
-#include "kube/store.hpp"
-#include "model/account.hpp"
-#include "model/policy.hpp"
-#include "model/request.hpp"
-#include "plan/drift.hpp"
+#include "controllers/policy_index.hpp"
+#include "controllers/policy_views.hpp"
+#include "controllers/stores.hpp"
+#include "controllers/touched_groups.hpp"
+#include "controllers/verdict_index.hpp"
 #include "plan/evaluator.hpp"
 #include "plan/lifecycle.hpp"
-#include "plan/rule_plan.hpp"
-#include "plan/target_state.hpp"
 #include "runtime/workqueue.hpp"
 
 namespace portcullis::controllers {
-
-/// The API server's objects as the reflectors keep them.
-struct Stores {
-  Stores();
-
-  kube::Store<model::CloudAccount> accounts;
-  kube::Store<model::JitPolicy> policies;
-  kube::Store<model::AccessRequest> requests;
-  kube::Store<model::AccessDecision> decisions;
-  kube::Store<model::AccessVerdict> verdicts;
-
-  bool synced() const { return unsynced().empty(); }
-  /// The kinds that no whole list has been read of.
-  std::vector<std::string> unsynced() const;
-  /// An object that cannot be read may be one that wants a rule.
-  bool all_readable() const {
-    return accounts.poisoned().empty() && policies.poisoned().empty() &&
-           requests.poisoned().empty() && verdicts.poisoned().empty();
-  }
-};
-
-/// A write of a rule that no reading has shown yet: the cloud refused that very rule, or it said
-/// "done" and shows something else.
-struct Attempt {
-  plan::Change change{};
-  std::optional<Error> refused{};
-  int tries = 1;           ///< of this very change, in a row
-  TimePoint not_before{};  ///< it is not tried again until then
-};
-
-/// A group as last read, and what was found to be done about it then.
-struct GroupView {
-  std::string id;  ///< as the cloud spells it
-  std::optional<model::SecurityGroup> group{};
-  TimePoint read_at{};
-  plan::RulePlan plan{};               ///< computed on this reading: empty changes mean in sync
-  std::set<std::string> considered{};  ///< uids of the grants that the plan knew of
-  std::set<std::string> known_over{};  ///< uids of those that it knew to be over
-  /// Grants that woke the group since its last good reading, by verdict uid.
-  std::set<std::pair<std::string, runtime::Workqueue::Urgency>> woken_by{};
-  std::optional<TimePoint> missing_since{};   ///< first 404 of a reading, in a row
-  std::optional<Error> error{};               ///< of the last pass, if the whole of it failed
-  std::map<std::string, Attempt> attempts{};  ///< by rule name; see `group_attempts.hpp`
-  /// Rules that were made inert since the last reading, and why they could not be removed.
-  std::map<std::string, Error> left_inert{};
-  int conflicts = 0;                ///< passes in a row that ended so
-  int unsettled_readings = 0;       ///< in a row; see `settling.hpp`
-  plan::Standing standing{};        ///< of our rules, as last read; see `drifts.hpp`
-  std::string orphans{};            ///< rules that nobody owns or understands, as last told
-  std::vector<TimePoint> drifts{};  ///< when others changed rules of ours, lately
-  /// Since when something has to close, as far as is known; see `group_order.hpp` for these.
-  std::optional<TimePoint> closing_since{};
-  bool closing_marked = false;  ///< somebody said so since the reading was asked for
-  std::optional<TimePoint> openings_wait_since{};  ///< for closings of this group; unset: none do
-  std::optional<TimePoint> openings_wait_for{};    ///< the closing that they wait for
-  Duration write_takes{3'000};                     ///< a write that begins now, by those of late
-  bool dirty = false;             ///< what is wanted of it may have changed since the reading
-  bool listed_with_ours = false;  ///< a list showed rules named like ours in it
-  bool gone = false;              ///< 404, seen twice
-  bool passed = false;            ///< a whole pass has been made since the start
-  TimePoint confirmed_at{};       ///< a list that was begun then showed it as it was last read
-  std::string listed_etag{};      ///< in the last list
-  int contradicted = 0;           ///< readings in a row that this etag of the list contradicts
-};
 
 /// An end before its time, as this process saw it or brought it about.
 struct SeenEnd {
   model::AccessVerdict::End end{};
   TimePoint until{};  ///< the grant's own end: from then on it need not be remembered
-};
-
-/// The machines that the selectors of a policy pick. Whoever was listed once stays a candidate
-/// until a direct reading says otherwise: lists leave out what may not be seen.
-struct Selection {
-  struct Candidate {
-    std::string id{};
-    model::PrefixSet addresses{};  ///< as last read
-  };
-
-  std::string uid{};                         ///< of the policy
-  std::optional<std::int64_t> listed_for{};  ///< the generation that was last listed for
-  std::optional<Error> error{};              ///< of the last list, if it failed
-  bool recalled = false;                     ///< those of before the start are among the candidates
-  std::map<std::string, Candidate> candidates{};  ///< by resource_key
-  /// Addresses that a direct reading showed to be no longer the policy's, by the resource_key of
-  /// the machine that lost them, or that the policy lost: only these may leave its locks.
-  std::map<std::string, model::PrefixSet> let_go{};
-};
-
-/// A policy's machines as its last pass found them.
-struct PolicyView {
-  std::string uid;
-  std::int64_t generation = 0;
-  std::vector<plan::TargetState> targets{};  ///< replaced as a whole, never changed one by one
-  bool listed = false;           ///< what its selectors pick was listed under this generation
-  bool complete = false;         ///< besides, every target was read freshly, without an error
-  bool missing = false;          ///< a machine was 404, which is not believed yet
-  std::string problem_reason{};  ///< about the policy as a whole; empty: none
-  std::string problem{};
-  bool leaving = false;  ///< being deleted, its grants are closed: its locks may go
-
-  /// The place of the machine among the targets, by its resource_key.
-  std::optional<std::size_t> place_of(const std::string& machine_key) const;
-  mutable std::map<std::string, std::size_t> places{};  ///< made when first asked
 };
 
 struct AccountView {
@@ -178,10 +79,10 @@ class World {
   /// Accounts as last understood, also those that went or cannot be read any more: by them what is
   /// open is still closed, and nothing else is done.
   std::map<std::string, std::shared_ptr<const model::CloudAccount>> remembered_accounts{};
-  MachineViews machines{};                           ///< by resource_key
-  std::map<std::string, GroupView> groups{};         ///< by resource_key
-  std::map<std::string, PolicyView> policy_views{};  ///< by namespace/name
-  std::map<std::string, Selection> selections{};     ///< likewise, of policies with selectors
+  MachineViews machines{};                        ///< by resource_key
+  GroupViews groups;                              ///< by resource_key
+  PolicyViews policy_views{};                     ///< by namespace/name
+  std::map<std::string, Selection> selections{};  ///< likewise, of policies with selectors
   std::map<std::string, AccountView> account_views{};
   std::map<std::string, InventoryView> inventories{};  ///< by account, of those with policies
   GuardView guard{};
@@ -201,8 +102,7 @@ class World {
   std::map<std::string, model::DriftNote> policy_drifts{};
   /// When a grant was first seen open, as far as this process knows, by verdict uid.
   std::map<std::string, TimePoint> opened{};
-  /// Groups that a grant had rules in, by verdict uid: where its closing has to be proven.
-  std::map<std::string, std::set<std::string>> touched{};
+  TouchedGroups touched{};  ///< by verdict uid
   /// By the object's uid.
   std::map<std::string, WrittenStatus> written_status{};
   /// Requests that are told of it when a group has been read, by its resource_key: their end waits
@@ -216,10 +116,11 @@ class World {
   std::uint64_t orphans_closed = 0;
   /// Sentences about those, by account, until it has told them.
   std::map<std::string, std::vector<std::string>> closed_orphans{};
-  /// Keys of the verdicts about requests of that key ("namespace/name"), present and past ones.
-  std::map<std::string, std::set<std::string>> verdicts_about{};
-  /// Keys of the decisions about a request, by its uid.
-  std::map<std::string, std::set<std::string>> decisions_about{};
+  /// What the stores hold, by what it is asked for. Kept by the constructor's listeners alone.
+  VerdictIndex verdict_index{};
+  PolicyIndex policy_index{};
+  KeyIndex requests_of{};      ///< keys of requests, by their policy's key
+  KeyIndex decisions_about{};  ///< keys of decisions, by the uid of the request
 
   runtime::Workqueue account_queue;
   runtime::Workqueue inventory_queue;  ///< by account
@@ -233,24 +134,30 @@ class World {
 
   /// The account that owns a subscription: the oldest that names it.
   const model::CloudAccount* account_of(std::string_view resource_id) const;
+  const model::CloudAccount* account_of_subscription(std::string_view subscription) const;
+
+  /// Keys of the groups in the account's subscription; none if another account owns it.
+  std::vector<std::string> groups_of(const std::string& account) const;
 
   /// Reads the machine anew unless the last good reading is younger than `max_age`; marks the
   /// groups before it if anything about it changed.
-  Task<Result<Done>> refresh_machine(std::string account, std::string id, Duration max_age);
+  Task<Result<Done>> refresh_machine(std::string account, std::string id, Duration max_age,
+                                     cloud::Work work = cloud::Work::opening);
 
   /// Those that no policy names and no verdict is about, and that nobody read for `unneeded_for`.
   void forget_machines();
 
   bool is_known(const std::string& id, Duration max_age) const;
 
-  /// The same for many, some at a time, in their order. Once the cloud does not answer for one, no
-  /// other is asked for: each would wait as long.
+  /// The same for many that something is granted on, some at a time, in their order. Once the cloud
+  /// does not answer for one, no other is asked for: each would wait as long.
   Task<std::vector<Result<Done>>> refresh_machines(std::string account,
                                                    std::vector<std::string> ids, Duration max_age);
 
-  /// Likewise, but a reading that stands by the account's lists (`standing.hpp`) is fresh enough.
-  Task<std::vector<Result<Done>>> refresh_standing(std::string account,
-                                                   std::vector<std::string> ids, Duration max_age);
+  /// Likewise those that a policy may have: the last to be read when much is. If it `may_stand`, a
+  /// reading that stands by the account's lists (`standing.hpp`) is fresh enough.
+  Task<std::vector<Result<Done>>> survey_machines(std::string account, std::vector<std::string> ids,
+                                                  Duration max_age, bool may_stand);
 
   void mark_group(const std::string& id, runtime::Workqueue::Urgency urgency);
 
@@ -261,6 +168,7 @@ class World {
 
   /// Wakes the policies and requests whose judgement rests on this group.
   void group_changed(const std::string& key);
+  void wake_policy(const std::string& key);
 
   /// The groups on the ways to a machine; empty when it is not known.
   std::vector<std::string> groups_before(const std::string& machine_id) const;
@@ -285,8 +193,9 @@ class World {
 
   /// Every rule of ours in the account's scope is known: no group can hold one that was not seen.
   bool swept(const std::string& account) const;
-  /// Openings and proofs of absence wait for that: who may have made it true, the list of the
-  /// account or the first pass of a group, calls this; then all its groups are planned anew.
+  /// Openings, removals and proofs of absence wait for that: who may have made it true, the list of
+  /// the account or the first pass of a group, calls this; then those of its groups are planned
+  /// anew that any of these may be about.
   void wake_swept(const std::string& account);
 
   /// Whether the machines of every live grant of the account have been read.
@@ -296,6 +205,8 @@ class World {
   void watch_verdict(const std::string& key, const model::AccessVerdict* before,
                      const model::AccessVerdict* after);
   void note_missing(const std::string& id, MachineView& view);
+  bool anybody_has(const std::string& machine_key) const;
+  bool waits_for_sweep(const std::string& group_key) const;
 
   ProviderOf provider_of_;
 };

@@ -55,10 +55,11 @@ struct PolicyStatus {
     std::vector<std::string> addresses;
     std::vector<std::string> groups;
     std::vector<Cut> cut;
+    bool as_wanted = false;  ///< where not all can be shown, the others are shown first
   };
 
   std::vector<Condition> conditions{};
-  std::vector<Target> targets{};
+  std::vector<Target> targets{};  ///< all; what is written of them: see `api::to_json`
   std::string summary{};
   int active_grants = 0;
 };

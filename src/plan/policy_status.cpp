@@ -66,6 +66,7 @@ model::PolicyStatus describe_policy(const model::JitPolicy& policy,
   const TargetState* conflicting = nullptr;
   for (const auto& target : findings.targets) {
     status.targets.push_back(describe(target));
+    status.targets.back().as_wanted = target.state == wanted;
     if (target.state == wanted) {
       ++fine;
     } else if (worst == nullptr) {

@@ -39,7 +39,7 @@ class FakeProvider final : public cloud::Provider {
 
   void hurry(const std::string& group) override { hurried.push_back(group); }
 
-  Task<Result<model::VirtualMachine>> read_machine(std::string id) override {
+  Task<Result<model::VirtualMachine>> read_machine(std::string id, cloud::Work) override {
     if (read_machine_takes > Duration(0)) co_await clock->sleep_for(read_machine_takes);
     if (const auto bad = done("read_machine"); !bad) co_return fail(bad.error());
     const auto found = machines.find(model::resource_key(id));

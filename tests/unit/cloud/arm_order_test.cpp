@@ -65,7 +65,7 @@ TEST_CASE("the most urgent work goes first, its reads before the writes of other
   f.server.latency = 1s;
   for (int i = 0; i < 4; ++i) f.begin("DELETE", "/busy", Work::closing);
   REQUIRE(f.server.sent.size() == 4);
-  f.begin("GET", "/inventory", Work::inventory);
+  f.begin("GET", "/survey", Work::survey);
   f.begin("PUT", "/cleanup", Work::drift);
   f.begin("GET", "/opening/read", Work::opening);
   f.begin("PUT", "/opening", Work::opening);
@@ -76,7 +76,7 @@ TEST_CASE("the most urgent work goes first, its reads before the writes of other
   f.clock.run_for(f.io, 20s);
   CHECK(f.sent(4) == std::vector<std::string>{"/overdue/read", "/closing", "/closing/read", "/lock",
                                               "/opening", "/opening/read", "/cleanup",
-                                              "/inventory"});
+                                              "/survey"});
 }
 
 TEST_CASE("the last free connection is for closings") {
@@ -110,7 +110,7 @@ TEST_CASE("what is asked about a group that has to close goes as a closing") {
 TEST_CASE("with the bucket empty but for its share a closing still goes, and nothing else") {
   Order f;
   f.spend_bucket();
-  const Work work = GENERATE(Work::lock, Work::opening, Work::drift, Work::inventory);
+  const Work work = GENERATE(Work::lock, Work::opening, Work::drift, Work::survey);
   for (int i = 0; i < 3; ++i) {
     f.begin("PUT", "/write", work);
     f.begin("GET", "/read", work);
@@ -151,7 +151,7 @@ TEST_CASE("with the window full but for its share a closing still goes, and othe
   CHECK(*closing.value);
   CHECK(f.sent(0) == std::vector<std::string>{"/rules/b"});
   // Reads have no such window.
-  CHECK(*f.begin("GET", "/x", Work::inventory).value);
+  CHECK(*f.begin("GET", "/x", Work::survey).value);
 }
 
 TEST_CASE("a closing that finds nothing left is told when to come again") {
@@ -171,9 +171,9 @@ TEST_CASE("who waits for a write's token holds up no read, and no closing") {
   Order f;
   for (int i = 0; i < 120; ++i) f.budgets.writes.tokens.take(f.clock.boot_now());
   for (int i = 0; i < 500; ++i) f.begin("PUT", "/opening", Work::opening);
-  f.begin("GET", "/inventory", Work::inventory);
+  f.begin("GET", "/survey", Work::survey);
   f.begin("DELETE", "/closing", Work::closing);
-  CHECK(f.sent(0) == std::vector<std::string>{"/inventory", "/closing"});
+  CHECK(f.sent(0) == std::vector<std::string>{"/survey", "/closing"});
 }
 
 TEST_CASE("what fails for want of a token spends nothing of the budget") {

@@ -25,7 +25,7 @@ int drain(TokenBucket& bucket, Work work, BootTime now) {
 
 TEST_CASE("all but closings leave two fifths of the tokens") {
   TokenBucket bucket(small);
-  const Work work = GENERATE(Work::lock, Work::opening, Work::drift, Work::inventory);
+  const Work work = GENERATE(Work::lock, Work::opening, Work::drift, Work::survey);
   CHECK(drain(bucket, work, start) == 6);
   CHECK(bucket.wait(work, start) == 500ms);
   const Work closing = GENERATE(Work::overdue_closing, Work::closing);
