@@ -7,6 +7,7 @@
 #include "model/condition_types.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
+#include "plan/request_status.hpp"
 #include "plan/rule_codec.hpp"
 
 namespace portcullis::controllers {
@@ -28,6 +29,15 @@ bool is_orphan(const plan::Problem& problem, TimePoint now) {
     default:
       return false;
   }
+}
+
+/// Whether it is over and nothing of it was left, so that what stands now is none of its rules.
+bool is_done_with(const World& world, const model::AccessVerdict& verdict) {
+  if (world.proven_closed.contains(verdict.meta.uid)) return true;
+  if (world.clock.now() < plan::ends_at(verdict) && !world.early_end(verdict)) return false;
+  const auto request = world.stores.requests.find(verdict.meta.ns + "/" + verdict.request_name);
+  return !request || request->meta.uid != verdict.request_uid ||
+         plan::is_final(request->status.state);
 }
 
 /// Whether a rule of this grant is to be expected in the group.
@@ -53,7 +63,7 @@ void note_closed_orphan(World& world, const std::string& group, const plan::Chan
   if (own->kind == plan::RuleKind::open) {
     const auto is_its = [&](const auto& grant) {
       const model::AccessVerdict& verdict = *grant.second;
-      return plan::counts(verdict, world.operator_name) &&
+      return plan::counts(verdict, world.operator_name) && !is_done_with(world, verdict) &&
              has_way_through(world, verdict, model::resource_key(group)) &&
              may_be_of(world, verdict, change.rule, *own);
     };
