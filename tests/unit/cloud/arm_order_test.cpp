@@ -75,8 +75,7 @@ TEST_CASE("the most urgent work goes first, its reads before the writes of other
   f.begin("GET", "/overdue/read", Work::overdue_closing);
   f.clock.run_for(f.io, 20s);
   CHECK(f.sent(4) == std::vector<std::string>{"/overdue/read", "/closing", "/closing/read", "/lock",
-                                              "/opening", "/opening/read", "/cleanup",
-                                              "/survey"});
+                                              "/opening", "/opening/read", "/cleanup", "/survey"});
 }
 
 TEST_CASE("the last free connection is for closings") {
