@@ -29,15 +29,14 @@ std::optional<Duration> ComingGrants::hold(const std::string& group, BootTime no
   const auto known = groups_.find(group);
   if (known == groups_.end()) return std::nullopt;
   auto& [since, held_since] = known->second;
-  BootTime newest = BootTime::min();
-  for (const auto& [uid, began] : since) newest = std::max(newest, began);
-  const BootTime first_held = held_since.value_or(now);
-  const BootTime until = std::min(first_held, newest) + longest_wait;
-  if (until <= now) {
+  const bool any =
+      std::ranges::any_of(since, [&](const auto& one) { return now - one.second < comes_within; });
+  const BootTime until = held_since.value_or(now) + longest_wait;
+  if (!any || until <= now) {
     held_since.reset();
     return std::nullopt;
   }
-  held_since = first_held;
+  held_since = until - longest_wait;
   return until - now;
 }
 

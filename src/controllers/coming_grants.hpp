@@ -15,9 +15,11 @@ namespace portcullis::controllers {
 /// nobody, and no closing waits.
 class ComingGrants {
  public:
-  /// What opens waits no longer than this from the first time that it was held, and for nobody who
-  /// has been coming for longer.
+  /// What opens waits no longer than this from the first time that it was held.
   static constexpr Duration longest_wait{200};
+  /// Who has been coming for longer is not waited for. A slow API server takes seconds, and all the
+  /// same not each grant shall have a reading and a write of its own.
+  static constexpr Duration comes_within{5'000};
 
   /// The request is about to be granted. May be repeated.
   void expect(const std::string& request_uid, const std::set<std::string>& groups, BootTime now);
