@@ -79,7 +79,7 @@ std::optional<runtime::Next> wait_for_coming(World& world, const std::string& gr
   const auto wait = world.coming.hold(group_key, world.clock.boot_now());
   if (!wait) return std::nullopt;
   if (close && *close <= now + *wait)
-    return runtime::Next{.at = *close, .urgency = Urgency::closing};
+    return runtime::Next{.at = close, .urgency = Urgency::closing};
   return runtime::Next{.at = now + *wait};
 }
 
