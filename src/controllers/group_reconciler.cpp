@@ -20,6 +20,7 @@ using Urgency = runtime::Workqueue::Urgency;
 
 // How long a reading of a group is believed: an edit by somebody else is seen by then.
 constexpr Duration read_again = std::chrono::seconds(60);
+constexpr Duration forgotten_after = std::chrono::minutes(10);
 
 // So many in a row are no race any more.
 constexpr int conflicts_told_from = 5;
@@ -35,6 +36,14 @@ bool holds_ours(const World& world, const GroupView& view) {
 /// Of the pass at the plan's next change.
 Urgency urgency_at(const GroupView& view) {
   return view.plan.next_change == view.plan.next_close ? Urgency::closing : Urgency::normal;
+}
+
+/// Whether a group that is gone concerns nobody any more. Lists and machines bring it back if it is
+/// made anew; until then each look would be a call for nothing, for as long as we run.
+bool may_be_forgotten(const World& world, const std::string& key, const GroupView& view) {
+  return view.gone && !view.dirty && view.missing_since &&
+         world.clock.now() - *view.missing_since >= forgotten_after &&
+         world.machines.behind(key).empty() && world.touched.grants_in(key).empty();
 }
 
 /// Whether a group that the budget held back waits for its turn: it has nothing to close or to
@@ -117,6 +126,10 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
       world_.group_queue.add_at(key, *view.plan.next_change, urgency_at(view));
     }
     co_return fail(outcome.error());
+  }
+  if (may_be_forgotten(world_, key, view)) {
+    world_.groups.erase(key);
+    co_return runtime::Next{};
   }
   if (view.gone) co_return runtime::Next{.at = world_.clock.now() + read_again};
 

@@ -15,6 +15,15 @@ void GroupViews::clear() {
   holders_.clear();
 }
 
+void GroupViews::erase(const std::string& key) {
+  views_.erase(key);
+  changed_.erase(key);
+  const auto place = places_.find(key);
+  if (place == places_.end()) return;
+  note(key, place->second, false);
+  places_.erase(place);
+}
+
 const std::map<std::string, GroupViews::Keys>& GroupViews::by_subscription() const {
   catch_up();
   return subscriptions_.all();
@@ -79,7 +88,7 @@ void GroupViews::note(const std::string& key, const Place& place, bool comes) co
 void GroupViews::catch_up() const {
   for (const auto& key : changed_) {
     const auto view = views_.find(key);
-    if (view == views_.end()) continue;  // none is ever taken out alone
+    if (view == views_.end()) continue;
     Place now = place_of(view->second);
     Place& known = places_[key];
     if (known == now) continue;

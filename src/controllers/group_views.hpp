@@ -47,6 +47,9 @@ class GroupViews {
   bool empty() const { return views_.empty(); }
   void clear();
 
+  /// Whoever goes on with a view of it afterwards is mistaken.
+  void erase(const std::string& key);
+
   /// Those of each subscription (in lower case), and those of them that no pass has been made of
   /// and that are not gone. What has no proper id is of none.
   const std::map<std::string, Keys>& by_subscription() const;

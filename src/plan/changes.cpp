@@ -95,7 +95,10 @@ class Writer {
       const TimePoint until = step.change_class == ChangeClass::close
                                   ? mark.until.value_or(TimePoint::min())
                                   : TimePoint::min();
-      return std::tuple{step.change_class, until, std::string_view(step.proposal->name),
+      // Of what is unlocked exceptions go last: until then somebody is to come in through them.
+      const bool outlives =
+          step.change_class == ChangeClass::unlock && step.proposal->mark.kind == RuleKind::keep;
+      return std::tuple{step.change_class, until, outlives, std::string_view(step.proposal->name),
                         step.number};
     });
     for (Step& each : steps_) emit(each);

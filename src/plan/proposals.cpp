@@ -94,6 +94,26 @@ class Proposer {
     return locked;
   }
 
+  /// Whether all that the exception lets in is let in by those that its owner wants now.
+  bool is_within_wanted(const SecurityRule& keep, const OwnMark& mark) const {
+    PrefixSet sources;
+    for (const auto& [name, proposal] : seen_) {
+      if (proposal.mark.kind != RuleKind::keep || proposal.mark.owner != mark.owner ||
+          !proposal.target) {
+        continue;
+      }
+      const SecurityRule& wanted = *proposal.target;
+      const bool covers =
+          wanted.protocol == keep.protocol &&
+          merge_ports(wanted.destination_ports) == merge_ports(keep.destination_ports) &&
+          wanted.source.tags == keep.source.tags &&
+          PrefixSet::of(wanted.destination.prefixes)
+              .contains(PrefixSet::of(keep.destination.prefixes));
+      if (covers) sources = sources.unite(PrefixSet::of(wanted.source.prefixes));
+    }
+    return keep.source.tags.empty() && sources.contains(PrefixSet::of(keep.source.prefixes));
+  }
+
   void leave_lock(const std::string& name, const Existing& existing) {
     Proposal& proposal = add(name, *existing.mark, &existing);
     if (is_inert(*existing.rule)) {
@@ -131,7 +151,14 @@ class Proposer {
       return;
     }
     if (release != nullptr) {
-      proposal.removal = ChangeClass::close;
+      // Whoever may come in before and after is not cut off between: it outlives the lock that it
+      // is from, and goes when what takes its place stands.
+      const bool leaves = release->why == ReleaseEvidence::Why::leaving;
+      const bool goes_on = leaves ? !locked_with(rule, *existing.mark).empty()
+                                  : is_within_wanted(rule, *existing.mark);
+      proposal.removal = goes_on && keep_fits_name(rule, *existing.mark, desired_.instance)
+                             ? ChangeClass::unlock
+                             : ChangeClass::close;
       proposal.reason = released(*release);
       return;
     }

@@ -133,8 +133,8 @@ def test_a_vm_without_nsg_is_unprotected_and_the_others_can_be_asked_for(team: T
 
 
 def test_exceptions_keep_working_all_the_time_and_are_no_bypass(team: Team) -> None:
-    """Declared exceptions reach the port all the time, while it is locked and while grants come and go, and are no
-    bypass."""
+    """Declared exceptions reach the port all the time (while it is locked, while grants come and go, when the exception
+    changes its rule, and while it is unlocked), and are no bypass."""
     machine = team.machine()
     port = {"exceptions": [{"sources": ["203.0.113.8/32"], "reason": "bastion"},
                            {"serviceTag": "AzureLoadBalancer", "reason": "probes"}]}
@@ -156,7 +156,14 @@ def test_exceptions_keep_working_all_the_time_and_are_no_bypass(team: Team) -> N
             request.wait_state("Active")
             request.patch({"spec": {"revoke": True}}, user="alice")
             request.wait_state("Revoked")
+            wider = {"sources": ["203.0.113.8/32", "203.0.113.16/28"], "reason": "bastions"}
+            ports = policy.get()["spec"]["ports"]
+            policy.patch({"spec": {"ports": [ports[0] | {"exceptions": [wider, port["exceptions"][1]]}]}})
+            wait_for(lambda: team.lab.connect("203.0.113.17", machine.name, 22)["allowed"], 15, "the other bastion")
+            policy.wait_condition("Ready", "True")
             assert team.connect("carol", machine, 22) == CONNECTED
+            policy.delete()
+            policy.wait_gone()
         finally:
             over.set()
         assert watched.result() == []

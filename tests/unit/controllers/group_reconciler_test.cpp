@@ -134,6 +134,47 @@ TEST_CASE_METHOD(Fixture, "a group is gone only when two readings say so", "[con
   CHECK(world.groups[key].gone);
 }
 
+TEST_CASE_METHOD(Fixture, "a group that is gone for long is forgotten, if it concerns nobody",
+                 "[controllers]") {
+  REQUIRE(pass());
+  const auto machine = world.machines.at(model::resource_key(vm));
+  cloud.groups.clear();
+  world.machines.clear();
+  CHECK_FALSE(pass());
+  clock.advance(5s);
+  REQUIRE(pass());
+  SECTION("not at once") {
+    clock.advance(9min);
+    const auto next = pass();
+    REQUIRE(next);
+    CHECK(next->at);
+    CHECK(world.groups.contains(key));
+    clock.advance(1min);
+  }
+  SECTION("not while a machine has it on its way") {
+    world.machines[model::resource_key(vm)] = machine;
+    clock.advance(1h);
+    REQUIRE(pass());
+    CHECK(world.groups.contains(key));
+    world.machines.clear();
+  }
+  SECTION("not while a grant had rules in it") {
+    world.touched.add("verdict", key);
+    clock.advance(1h);
+    REQUIRE(pass());
+    CHECK(world.groups.contains(key));
+    world.touched.erase("verdict");
+  }
+  clock.advance(10min);
+  const auto last = pass();
+  REQUIRE(last);
+  CHECK_FALSE(last->at);
+  CHECK_FALSE(world.groups.contains(key));
+  cloud.calls.clear();
+  REQUIRE(pass());
+  CHECK(cloud.calls.empty());
+}
+
 TEST_CASE_METHOD(Fixture, "while a cache is not synced nothing opens", "[controllers]") {
   REQUIRE(pass());
   grant();

@@ -55,7 +55,12 @@ TEST_CASE_METHOD(Groups, "a group counts until a pass of it, or until it is gone
   groups[key].passed = false;
   groups[key].gone = false;
   CHECK(groups.not_passed().at(subscription) == Keys{key});
-  groups.clear();
+  SECTION("all are forgotten") { groups.clear(); }
+  SECTION("it is forgotten") { groups.erase(key); }
+  SECTION("it is forgotten before anybody asked") {
+    groups[key].passed = true;
+    groups.erase(key);
+  }
   CHECK(groups.not_passed().empty());
   CHECK(groups.by_subscription().empty());
 }

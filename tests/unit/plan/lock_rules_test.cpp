@@ -120,7 +120,8 @@ TEST_CASE("Another owner's evidence releases nothing") {
   CHECK(find(plan, ProblemKind::orphan_lock)->owner == owner_a);
 }
 
-TEST_CASE("A leaving policy's exceptions go before its lock, its grants before both") {
+TEST_CASE(
+    "A leaving policy's grants go first, its exceptions when no lock cuts them off any more") {
   auto desired = one_lock();
   desired.keeps = {keep_of(owner_a, {"10.0.0.4"}, {"10.0.9.0/28"})};
   desired.opens = {open_of("g1", {"203.0.113.7"}, at("12:45:00"))};
@@ -129,10 +130,45 @@ TEST_CASE("A leaving policy's exceptions go before its lock, its grants before b
   desired.keeps.clear();
   desired.opens.clear();
   desired.releases = {{.owner = owner_a, .why = Why::leaving}};
-  const auto plan = plan_rules(desired, group, noon);
-  CHECK(classes(plan) == Texts{"remove close", "remove close", "remove unlock"});
-  REQUIRE(apply(group, plan) == "");
+  SECTION("one change after the other") {
+    const auto plan = plan_rules(desired, group, noon);
+    CHECK(classes(plan) == Texts{"remove close", "remove unlock", "remove unlock"});
+    CHECK(plan.changes.at(1).rule.access == model::Access::deny);
+    CHECK(plan.changes.at(2).rule.access == model::Access::allow);
+    REQUIRE(apply(group, plan) == "");
+  }
+  SECTION("at once, if the lock is gone already") {
+    std::erase_if(group.rules, [](const auto& rule) { return rule.access == model::Access::deny; });
+    const auto plan = plan_rules(desired, group, noon);
+    CHECK(classes(plan) == Texts{"remove close", "remove close"});
+    REQUIRE(apply(group, plan) == "");
+  }
   CHECK(group.rules.empty());
+}
+
+TEST_CASE("What takes an exception's place stands before it goes") {
+  auto desired = one_lock();
+  desired.keeps = {keep_of(owner_a, {"10.0.0.4"}, {"10.0.9.0/28"})};
+  auto group = locked(desired);
+  desired.releases = {{.owner = owner_a, .why = Why::complete}};
+  SECTION("a wider one") {
+    desired.keeps = {keep_of(owner_a, {"10.0.0.4"}, {"10.0.9.0/24"})};
+    CHECK(classes(plan_rules(desired, group, noon)) == Texts{"put keep", "remove unlock"});
+  }
+  SECTION("several together") {
+    desired.keeps = {keep_of(owner_a, {"10.0.0.4"}, {"10.0.9.0/29"}),
+                     keep_of(owner_a, {"10.0.0.4"}, {"10.0.9.8/29"})};
+    CHECK(classes(plan_rules(desired, group, noon)) ==
+          Texts{"put keep", "put keep", "remove unlock"});
+  }
+  SECTION("but whoever shall not come in any more is kept out first") {
+    desired.keeps = {keep_of(owner_a, {"10.0.0.4"}, {"10.0.9.0/29"})};
+    CHECK(classes(plan_rules(desired, group, noon)) == Texts{"remove close", "put keep"});
+  }
+  SECTION("and one of another policy takes no place") {
+    desired.keeps = {keep_of(owner_b, {"10.0.0.4"}, {"10.0.9.0/24"})};
+    CHECK(classes(plan_rules(desired, group, noon)) == Texts{"remove close", "put keep"});
+  }
 }
 
 TEST_CASE("Other ports are another lock: the new one stands before the old one goes") {
