@@ -90,22 +90,6 @@ def test_a_decision_that_cannot_be_recorded_opens_nothing(team: Team, rights: Ri
     request.wait_state("Active")
 
 
-def test_an_account_says_when_its_operator_keeps_itself_from_asking(team: Team, world: World) -> None:
-    """An operator that was given next to nothing of the subscription's reads says so, and whose they are."""
-    account = Object(world, "", "cloudaccounts", "prod")
-    team.policy(*[team.machine(packets=False) for _ in range(6)])
-    assert world.operator.stop() == 0
-    poor = world.replica("operator-poor", ("--identity=poor", "--azure-budget=1"))
-    poor.start(wait=False)
-    try:
-        told = account.wait_condition("Ready", "False", "BudgetUsedUp", timeout=40)
-        assert "reads that the operator allows itself are used up" in told["message"], told
-    finally:
-        poor.stop()
-        world.operator.start()
-    account.wait_condition("Ready", "True", "Ready", timeout=30)
-
-
 def test_a_machine_that_cannot_be_locked_is_told(team: Team) -> None:
     """An interface of a scale set, and a machine that no account gives: neither is locked, both are named."""
     machine = team.machine()

@@ -50,7 +50,7 @@ CASES = [
          policy="ticket", spec={"reason": "because"}),
     Case("target-unknown", "Denied", "TargetNotInPolicy", ('asks for target "db-9"', "has web/"),
          spec={"targets": ["db-9"]}),
-    Case("target-ambiguous", "Denied", "AmbiguousTarget", ('"twin" names 2 machines', "resourceGroup/name"),
+    Case("target-ambiguous", "Denied", "AmbiguousTarget", ('"twin" names 2 machines', "web/twin", "other/twin"),
          policy="twins", spec={"targets": ["twin"]}),
     Case("vm-not-found", "Pending", "PolicyNotReady", ('"ghost"', "does not exist"),
          policy="ghost", spec={"targets": ["ghost"]}, waits_for_policy="TargetNotFound"),

@@ -193,6 +193,16 @@ TEST_CASE_METHOD(Fixture,
   CHECK_FALSE(world.account_views["prod"].error);
 }
 
+TEST_CASE_METHOD(Fixture, "who keeps itself from asking says so, and not that others do",
+                 "[controllers]") {
+  REQUIRE(pass());
+  cloud.fail_always["check"] = {
+      .kind = Error::Kind::throttled, .message = "not sent", .code = cloud::budget_used_up};
+  CHECK_FALSE(pass());
+  CHECK(condition("Ready")["reason"] == "BudgetUsedUp");
+  CHECK(message().find("that the operator allows itself are used up") != std::string::npos);
+}
+
 TEST_CASE_METHOD(Fixture, "a status that cannot be written fails the pass, and is written later",
                  "[controllers]") {
   REQUIRE(pass());

@@ -55,14 +55,25 @@ TEST_CASE_METHOD(Groups, "a group counts until a pass of it, or until it is gone
   groups[key].passed = false;
   groups[key].gone = false;
   CHECK(groups.not_passed().at(subscription) == Keys{key});
-  SECTION("all are forgotten") { groups.clear(); }
-  SECTION("it is forgotten") { groups.erase(key); }
-  SECTION("it is forgotten before anybody asked") {
-    groups[key].passed = true;
-    groups.erase(key);
-  }
+  groups.clear();
   CHECK(groups.not_passed().empty());
   CHECK(groups.by_subscription().empty());
+}
+
+TEST_CASE_METHOD(Groups, "a group that is forgotten is found by nothing any more",
+                 "[controllers]") {
+  read({rule_of(plan::RuleKind::open), rule_of(plan::RuleKind::lock)});
+  SECTION("after somebody asked") { REQUIRE(holds(Holds::open)); }
+  SECTION("before") {}
+  groups.erase(key);
+  CHECK_FALSE(groups.contains(key));
+  CHECK_FALSE(holds(Holds::open));
+  CHECK_FALSE(holds(Holds::passing));
+  CHECK(groups.with_rules_of(owner).empty());
+  CHECK(groups.not_passed().empty());
+  CHECK(groups.by_subscription().empty());
+  groups[key].id = nsg;
+  CHECK(groups.not_passed().at(subscription) == Keys{key});
 }
 
 TEST_CASE_METHOD(Groups, "a group is found by the rules of its last reading", "[controllers]") {
