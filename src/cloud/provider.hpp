@@ -71,7 +71,8 @@ class Provider {
                                          Work work = Work::closing) = 0;
 
   /// Something has to close in this group: what was asked about it for another end, and was not
-  /// sent yet, goes as urgently as a closing. Returns at once; may be repeated.
+  /// sent yet, goes as urgently as a closing; a write that opens fails with `conflict` instead.
+  /// Returns at once; may be repeated.
   virtual void hurry(const std::string& group) = 0;
 };
 

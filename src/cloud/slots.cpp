@@ -38,6 +38,9 @@ Task<Result<Done>> Slots::take(Work work, bool is_write, Duration deadline, std:
   hand_out();
   bool was_short = false;
   while (!waiter.granted) {
+    if (waiter.gives_way) {
+      co_return fail(Error::Kind::conflict, "not sent, something has to close there first");
+    }
     const BootTime now = clock_.boot_now();
     const Work now_for = waiter.place.work;  // somebody may have hurried it
     const Duration refill = budget.tokens.wait(now_for, now);
@@ -72,8 +75,11 @@ void Slots::hurry(const std::string& about) {
   }
   for (Waiter* waiter : hurried) {
     queue_.erase(waiter->place);
-    waiter->place.work = Work::closing;
-    queue_.emplace(waiter->place, waiter);
+    waiter->gives_way = waiter->place.work == Work::opening && !waiter->place.is_read;
+    if (!waiter->gives_way) {
+      waiter->place.work = Work::closing;
+      queue_.emplace(waiter->place, waiter);
+    }
     waiter->wake.notify();  // the token that it waits for may be there for a closing
   }
   if (!hurried.empty()) hand_out();

@@ -30,7 +30,8 @@ class Slots {
   Task<Result<Done>> take(Work work, bool is_write, Duration deadline, std::string about = "");
   void give_back();
 
-  /// Whoever stands in the queue with something about this stands there for a closing from now on.
+  /// Whoever stands in the queue with something about this stands there for a closing from now on;
+  /// but a write that opens fails with `conflict`: what it opens may be what has to close.
   void hurry(const std::string& about);
 
  private:
@@ -45,6 +46,7 @@ class Slots {
     const std::string& about;
     Wake wake{};
     bool granted = false;
+    bool gives_way = false;
     bool timed = false;  ///< it sleeps until the next token, if it sleeps
   };
 

@@ -263,9 +263,20 @@ TEST_CASE("a group's opening in the queue does not keep its own closing waiting"
   for (int i = 0; i < 3; ++i) f.put("bad-" + std::to_string(i));
   auto& opening = f.put("good");
   REQUIRE_FALSE(opening.value);
+  const std::size_t before = f.sent.size();
   f.provider->hurry(group_id("GOOD"));
   settle(f.io);
-  CHECK(opening.value);
+  REQUIRE(opening.value);
+  // What it opens may be what has to close: it is planned anew.
+  REQUIRE_FALSE(*opening.value);
+  CHECK(opening.value->error().kind == Kind::conflict);
+  CHECK(f.sent.size() == before);
+  auto& locking = f.put("good", Work::lock);
+  REQUIRE_FALSE(locking.value);
+  f.provider->hurry(group_id("good"));
+  settle(f.io);
+  REQUIRE(locking.value);
+  CHECK(*locking.value);
 }
 
 TEST_CASE("a storm of openings on many groups does not delay a closing") {
