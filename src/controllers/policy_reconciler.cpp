@@ -105,7 +105,10 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
     }
   }
   tell_drift(*policy);
-  if (is_being_read(*policy)) co_return runtime::Next{.at = world_.clock.now() + wait};
+  if (is_being_read(*policy)) {
+    if (!read) co_return fail(read.error());
+    co_return runtime::Next{.at = world_.clock.now() + wait};
+  }
   const auto reported = co_await report_policy(world_, client_, events_, policy,
                                                plan::describe_policy(*policy, findings));
   if (!reported) co_return fail(reported.error());

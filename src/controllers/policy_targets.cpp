@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/account_problem.hpp"
 #include "controllers/ambiguity.hpp"
 #include "controllers/selections.hpp"
 #include "model/resource_id.hpp"
@@ -36,6 +37,24 @@ bool is_named_like_instance(std::string_view name) {
   const auto last = name.rfind('_');
   return last != std::string_view::npos && last > 0 && last + 1 < name.size() &&
          std::ranges::all_of(name.substr(last + 1), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Whether its status says something already.
+bool told_before(const model::JitPolicy& policy) { return !policy.status.changes.empty(); }
+
+/// Why a machine that may well be there could not be read, if it is the cloud that keeps us from
+/// it.
+std::string reason_unread(const Error& error) {
+  switch (error.kind) {
+    case Error::Kind::unauthorized:
+    case Error::Kind::forbidden:
+    case Error::Kind::throttled:
+    case Error::Kind::timeout:
+    case Error::Kind::unavailable:
+      return describe_unread(error).reason;
+    default:
+      return {};
+  }
 }
 
 /// One look at a policy's machines, from whom to read to what became of each.
@@ -132,6 +151,7 @@ class TargetSearch {
         target.state = State::unsupported;
         target.message = plan::steady_text(error.message);
       } else {
+        target.reason = reason_unread(error);
         target.message = "cannot be read: " + plan::steady_text(error.message);
         if (!found_.error) found_.error = error;
       }
@@ -286,8 +306,15 @@ Task<PolicyTargets> gather_targets(World& world, std::shared_ptr<const model::Ji
   const bool looked_at = before != world.policy_views.end() &&
                          before->second.uid == policy->meta.uid &&
                          before->second.generation == policy->meta.generation;
+  // Who writes a policy waits for its locks. What was judged before, by whom was before us, too,
+  // can wait: after a start there may be thousands.
+  const bool judged = looked_at || (before == world.policy_views.end() && told_before(*policy));
   // Who changes a policy wants to know how its machines are now.
-  auto reads = co_await world.survey_machines(account->meta.name, ids, read_for, looked_at);
+  auto reads =
+      co_await world.survey_machines(account->meta.name, ids,
+                                     {.max_age = read_for,
+                                      .may_stand = looked_at,
+                                      .work = judged ? cloud::Work::survey : cloud::Work::opening});
   co_return search.judge(ids, std::move(reads));
 }
 

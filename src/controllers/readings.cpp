@@ -155,9 +155,9 @@ Task<std::vector<Result<Done>>> World::refresh_machines(std::string account,
 
 Task<std::vector<Result<Done>>> World::survey_machines(std::string account,
                                                        std::vector<std::string> ids,
-                                                       Duration max_age, bool may_stand) {
-  return read_all(*this, std::move(account), std::move(ids), max_age, cloud::Work::survey,
-                  may_stand);
+                                                       Survey survey) {
+  return read_all(*this, std::move(account), std::move(ids), survey.max_age, survey.work,
+                  survey.may_stand);
 }
 
 }  // namespace portcullis::controllers

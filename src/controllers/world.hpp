@@ -154,10 +154,15 @@ class World {
   Task<std::vector<Result<Done>>> refresh_machines(std::string account,
                                                    std::vector<std::string> ids, Duration max_age);
 
-  /// Likewise those that a policy may have: the last to be read when much is. If it `may_stand`, a
-  /// reading that stands by the account's lists (`standing.hpp`) is fresh enough.
+  /// How a policy's machines are read.
+  struct Survey {
+    Duration max_age;
+    bool may_stand;  ///< a reading that stands by the account's lists (`standing.hpp`) will do
+    cloud::Work work;
+  };
+  /// Likewise those that a policy may have.
   Task<std::vector<Result<Done>>> survey_machines(std::string account, std::vector<std::string> ids,
-                                                  Duration max_age, bool may_stand);
+                                                  Survey survey);
 
   void mark_group(const std::string& id, runtime::Workqueue::Urgency urgency);
 

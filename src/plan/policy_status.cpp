@@ -89,7 +89,7 @@ model::PolicyStatus describe_policy(const model::JitPolicy& policy,
     why = findings.problem_reason;
     message = findings.problem;
   } else if (worst != nullptr) {
-    why = reason_of(worst->state);
+    why = worst->reason.empty() ? reason_of(worst->state) : worst->reason;
     message = worst->machine.resource_group + "/" + worst->machine.name + ": " + worst->message;
   } else if (!all_fine) {
     why = reason::locking;

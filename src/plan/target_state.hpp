@@ -24,6 +24,7 @@ struct TargetState {
   };
 
   State state = State::unresolved;
+  std::string reason{};  ///< of docs/reference.md; empty: the state's
   std::string message{};
   model::VirtualMachine machine{};  ///< id and name are set even when unresolved
   std::vector<std::string> groups{};

@@ -32,6 +32,7 @@ class FakeProvider final : public cloud::Provider {
   std::function<void(const std::string& call)> on_call;  ///< before it is tried
   Clock* clock = nullptr;                                ///< needed where an answer takes time
   Duration read_machine_takes{0};
+  std::vector<cloud::Work> machine_reads{};  ///< what each reading of a machine was for
 
   std::vector<std::string> hurried;  ///< groups, by what `hurry` was told
 
@@ -39,7 +40,8 @@ class FakeProvider final : public cloud::Provider {
 
   void hurry(const std::string& group) override { hurried.push_back(group); }
 
-  Task<Result<model::VirtualMachine>> read_machine(std::string id, cloud::Work) override {
+  Task<Result<model::VirtualMachine>> read_machine(std::string id, cloud::Work work) override {
+    machine_reads.push_back(work);
     if (read_machine_takes > Duration(0)) co_await clock->sleep_for(read_machine_takes);
     if (const auto bad = done("read_machine"); !bad) co_return fail(bad.error());
     const auto found = machines.find(model::resource_key(id));
