@@ -54,6 +54,10 @@ class ArmClient {
   /// What was asked about this and still stands in the queue goes as a closing.
   void hurry(const std::string& about) { slots_.hurry(about); }
 
+  Duration budget_opens_in(Work work, bool is_write) const {
+    return budgets_.of(is_write).tokens.wait(work, clock_.boot_now());
+  }
+
   Task<Result<net::Response>> get(std::string target, Duration deadline, Turn turn = {});
 
   /// What a GET answered, parsed; `malformed` if it is no JSON.

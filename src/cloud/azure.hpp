@@ -40,6 +40,9 @@ class Azure final : public AzureProvider {
   Task<Result<Done>> put_rule(std::string group, model::SecurityRule rule, Work work) override;
   Task<Result<Done>> remove_rule(std::string group, std::string name, Work work) override;
   void hurry(const std::string& group) override;
+  Duration budget_opens_in(Work work, bool is_write) const override {
+    return arm_.budget_opens_in(work, is_write);
+  }
   Task<Result<std::vector<ManagementLock>>> list_locks() override;
   Task<Result<std::vector<Permission>>> list_permissions(std::string resource_group) override;
   void close() override;

@@ -70,6 +70,9 @@ class Provider {
   virtual Task<Result<Done>> remove_rule(std::string group, std::string name,
                                          Work work = Work::closing) = 0;
 
+  /// How long the calls that were counted keep another one for this from being sent; 0: not at all.
+  virtual Duration budget_opens_in(Work work, bool is_write) const = 0;
+
   /// Something has to close in this group: what was asked about it for another end, and was not
   /// sent yet, goes as urgently as a closing; a write that opens fails with `conflict` instead.
   /// Returns at once; may be repeated.

@@ -115,10 +115,11 @@ Task<Result<runtime::Next>> GroupReconciler::reconcile(std::string key) {
   const auto* owner = world_.account_of(view.id);
   if (first_pass && owner != nullptr) world_.wake_swept(owner->meta.name);
   if (in_line) {
-    const TimePoint turn = turn_in_line(view);
+    const TimePoint turn = turn_in_line(**provider, key);
     co_return runtime::Next{.at = std::min(turn, view.plan.next_change.value_or(turn)),
                             .urgency = urgency_at(view)};
   }
+  leave_line(key);
   if (!outcome) {
     // What is due meanwhile is not put off by the waits that failures bring, but by order of the
     // cloud.
@@ -226,10 +227,19 @@ void GroupReconciler::remember_touched(const std::string& key) {
 }
 
 /// When a group that the budget held back may try again: to write what it has to, or to be read.
-TimePoint GroupReconciler::turn_in_line(const GroupView& view) {
+TimePoint GroupReconciler::turn_in_line(const cloud::Provider& provider, const std::string& key) {
+  const GroupView& view = world_.groups[key];
   const TimePoint now = world_.clock.now();
   const bool writes = view.group && !view.dirty && !view.plan.changes.empty();
-  return writes ? for_writes_.next(now, view.plan.changes.size()) : for_reads_.next(now, 1);
+  (writes ? for_reads_ : for_writes_).leave(key);
+  const TimePoint opens = now + provider.budget_opens_in(cloud::Work::lock, writes);
+  return writes ? for_writes_.turn(key, now, opens, view.plan.changes.size())
+                : for_reads_.turn(key, now, opens, 1);
+}
+
+void GroupReconciler::leave_line(const std::string& key) {
+  for_reads_.leave(key);
+  for_writes_.leave(key);
 }
 
 }  // namespace portcullis::controllers

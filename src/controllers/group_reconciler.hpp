@@ -26,7 +26,8 @@ class GroupReconciler final : public runtime::Reconciler {
   void replan(const std::string& key);
   void plan_wants(GroupView& view, const model::CloudAccount& account, const std::string& key);
   void remember_touched(const std::string& key);
-  TimePoint turn_in_line(const GroupView& view);
+  TimePoint turn_in_line(const cloud::Provider& provider, const std::string& key);
+  void leave_line(const std::string& key);
 
   World& world_;
   MayWrite may_write_;

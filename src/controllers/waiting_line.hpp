@@ -1,7 +1,8 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
+#include <map>
+#include <string>
 
 #include "base/time.hpp"
 
@@ -15,14 +16,17 @@ class WaitingLine {
   /// `pace`: for one call.
   explicit WaitingLine(Duration pace) : pace_(pace) {}
 
-  TimePoint next(TimePoint now, std::size_t calls) {
-    last_ = std::max(last_, now) + pace_ * static_cast<Duration::rep>(calls);
-    return last_;
-  }
+  /// The turn of `who`: the one it has if that is still to come, however often it asks, else one
+  /// behind all others and not before `opens`.
+  TimePoint turn(const std::string& who, TimePoint now, TimePoint opens, std::size_t calls);
+
+  /// Waits no longer, or not for this.
+  void leave(const std::string& who) { turns_.erase(who); }
 
  private:
   Duration pace_;
   TimePoint last_{};
+  std::map<std::string, TimePoint> turns_;
 };
 
 }  // namespace portcullis::controllers

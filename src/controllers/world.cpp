@@ -157,12 +157,14 @@ void World::group_changed(const std::string& key) {
 /// A pass looks at all machines of the policy: where there are many, what comes to be known of them
 /// meanwhile is looked at together.
 void World::wake_policy(const std::string& key) {
-  constexpr std::size_t few = 100;
-  constexpr Duration for_each_machine{1};
+  constexpr std::size_t few = 10;
+  constexpr Duration for_each_machine = std::chrono::milliseconds(10);
+  constexpr Duration at_most = std::chrono::seconds(10);
   const auto view = policy_views.find(key);
   const std::size_t count = view == policy_views.end() ? 0 : view->second.targets.size();
   if (count <= few) return policy_queue.add(key);
-  policy_queue.add_at(key, clock.now() + for_each_machine * static_cast<Duration::rep>(count));
+  policy_queue.add_at(
+      key, clock.now() + std::min(for_each_machine * static_cast<Duration::rep>(count), at_most));
 }
 
 std::vector<std::string> World::groups_before(const std::string& machine_id) const {

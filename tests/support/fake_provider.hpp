@@ -34,11 +34,15 @@ class FakeProvider final : public cloud::Provider {
   Duration read_machine_takes{0};
   std::vector<cloud::Work> machine_reads{};  ///< what each reading of a machine was for
 
+  Duration writes_open_in{0};        ///< of a budget that is used up
   std::vector<std::string> hurried;  ///< groups, by what `hurry` was told
 
   Task<Result<Done>> check() override { co_return done("check"); }
 
   void hurry(const std::string& group) override { hurried.push_back(group); }
+  Duration budget_opens_in(cloud::Work, bool is_write) const override {
+    return is_write ? writes_open_in : Duration(0);
+  }
 
   Task<Result<model::VirtualMachine>> read_machine(std::string id, cloud::Work work) override {
     machine_reads.push_back(work);
