@@ -214,8 +214,10 @@ class Operator {
     // They wait for the cloud most of the time, and each provider limits its own calls: one that is
     // slow must not hold up the closings of the others. Nor must many openings: some workers do
     // nothing but close.
-    workforce_.add({.name = "account", .workers = 8}, *accounts_, world_->account_queue);
-    workforce_.add({.name = "inventory", .workers = 4}, *inventory_, world_->inventory_queue);
+    workforce_.add({.name = "account", .workers = 8, .gives_way = true}, *accounts_,
+                   world_->account_queue);
+    workforce_.add({.name = "inventory", .workers = 4, .gives_way = true}, *inventory_,
+                   world_->inventory_queue);
     workforce_.add({.name = "policy", .workers = 16}, *policies_, world_->policy_queue);
     workforce_.add({.name = "request", .workers = 64, .closing_workers = 16}, *requests_,
                    world_->request_queue);

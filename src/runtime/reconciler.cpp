@@ -59,15 +59,18 @@ void Controller::count(const Result<Next>& outcome) {
 }
 
 Duration Controller::retry_wait(const std::string& key, const Error& error) {
-  if (error.retry_after)
-    return std::clamp<Duration>(*error.retry_after, Duration(100), std::chrono::minutes(1));
+  Duration told{0};
+  if (error.retry_after) {
+    told = std::clamp<Duration>(*error.retry_after, Duration(100), std::chrono::minutes(1));
+    if (!options_.gives_way) return told;
+  }
   // A conflict means that the cache will catch up in a moment; it is no failure to back off from.
   const int failures = std::min(failures_[key]++, 16);
   if (error.kind == Error::Kind::conflict) {
     return std::min<Duration>(std::chrono::seconds(5), Duration(50) * (1 << std::min(failures, 7)));
   }
   const Duration wait = std::min(options_.last_retry, options_.first_retry * (1 << failures));
-  return wait +
+  return std::max(told, wait) +
          Duration(static_cast<Duration::rep>(
              random_() % static_cast<std::uint64_t>(std::max<Duration::rep>(wait.count() / 4, 1))));
 }

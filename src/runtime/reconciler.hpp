@@ -32,6 +32,9 @@ struct ControllerOptions {
   int closing_workers = 0;  ///< besides: they take nothing but closings
   Duration first_retry = std::chrono::milliseconds(500);
   Duration last_retry = std::chrono::seconds(30);  ///< the cap of doubling
+  /// Others need the budget more: what was told to come back comes no sooner than after any other
+  /// failure. Who always comes first when a pause ends, only to be paused again, holds up all.
+  bool gives_way = false;
 };
 
 /// How passes ended since the start.
@@ -42,9 +45,9 @@ struct Passes {
 };
 
 /// Works off a queue with one reconciler. A failed pass is tried again, as urgently as it was:
-/// after `retry_after` if the error has one, else after a doubling wait with jitter. A pass that
-/// asks for the past runs again after a second: it must not spin. An exception in a pass is a
-/// failed pass.
+/// after `retry_after` if the error has one (see `gives_way`), else after a doubling wait with
+/// jitter. A pass that asks for the past runs again after a second: it must not spin. An exception
+/// in a pass is a failed pass.
 class Controller {
  public:
   Controller(ControllerOptions options, Reconciler& reconciler, Workqueue& queue, Clock& clock,

@@ -97,8 +97,8 @@ def test_a_foreign_allow_above_the_lock_is_named_and_its_removal_makes_it_ready_
     team.lab.delete_rule("net", machine.nsg, "breakfix")
     # From here on nobody does anything. With a grant open the NSG is read every minute.
     policy.wait_condition("Ready", "True", timeout=75)
-    reasons = [event["reason"] for event in policy.events()]
-    assert reasons == ["Locking", "Ready", "Bypassed", "Ready"], reasons
+    told = ["Locking", "Ready", "Bypassed", "Ready"]  # Events come behind the status
+    wait_for(lambda: [event["reason"] for event in policy.events()] == told, 10, f"Events {told}")
 
 
 def test_a_bypass_that_is_there_from_the_start_is_named_and_nothing_is_granted(team: Team) -> None:

@@ -150,8 +150,9 @@ class Running {
   }
 
   void run(runtime::Controller& controller) {
-    const auto& [name, workers, closing_workers, first, last] = controller.options();
     using Urgency = runtime::Workqueue::Urgency;
+    const int workers = controller.options().workers;
+    const int closing_workers = controller.options().closing_workers;
     for (int worker = 0; worker < workers + closing_workers; ++worker) {
       asio::co_spawn(io, controller.work(worker < workers ? Urgency::background : Urgency::closing),
                      asio::detached);

@@ -275,6 +275,25 @@ TEST_CASE_METHOD(ControllerFixture, "a server's wait is kept, but never more tha
   CHECK(reconciler.passes == 2);
 }
 
+TEST_CASE_METHOD(ControllerFixture, "who gives way to others comes back later each time",
+                 "[runtime]") {
+  Controller polite{{.name = "polite", .gives_way = true}, reconciler, queue, clock, 1};
+  asio::co_spawn(io, polite.run_timers(), asio::detached);
+  asio::co_spawn(io, polite.work(), asio::detached);
+  reconciler.failures = 100;
+  reconciler.error.retry_after = 1s;
+  queue.add("a");
+  clock.run_for(io, 5min);
+  CHECK(reconciler.passes >= 10);  // 1, 1, 2, 4, 8, 16, and then each half a minute and a bit
+  CHECK(reconciler.passes <= 16);
+  reconciler.error.retry_after = 50s;  // as told, if that is longer
+  clock.run_for(io, 1min);
+  const int before = reconciler.passes;
+  clock.run_for(io, 150s);
+  CHECK(reconciler.passes - before >= 2);
+  CHECK(reconciler.passes - before <= 3);
+}
+
 TEST_CASE_METHOD(ControllerFixture, "a pass that asks for the past does not spin", "[runtime]") {
   reconciler.next = {.at = clock.now() - 1h};
   start();
