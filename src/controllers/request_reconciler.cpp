@@ -112,7 +112,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
                       .now = world_.clock.now()};
   if (policy) the_case.usage = usage_of(world_, sent_, *request, *policy);
   std::set<std::string> deniers;
-  for (const auto& said : world_.said_about(request->meta.uid, request->policy)) {
+  for (const auto& said : world_.said_about(request->meta.ns, request->meta.uid, request->policy)) {
     if (said->decision == "Deny") deniers.insert(said->author.username);
   }
   the_case.denied_by.assign(deniers.begin(), deniers.end());

@@ -188,12 +188,14 @@ plan::FilterPath World::filters(const model::NetworkPath& path) const {
 }
 
 std::vector<std::shared_ptr<const model::AccessDecision>> World::said_about(
-    const std::string& request_uid, const std::string& policy) const {
+    const std::string& ns, const std::string& request_uid, const std::string& policy) const {
   std::vector<std::shared_ptr<const model::AccessDecision>> said;
   for (const std::string& key : decisions_about.of(request_uid)) {
     auto decision = stores.decisions.find(key);
-    // Admission checked the verb on the policy that the decision names: it must be the request's.
-    if (decision && decision->policy_name == policy && !decision->author.username.empty()) {
+    // Admission checked the verb on the policy that the decision names, in the decision's own
+    // namespace: it must be the request's.
+    if (decision && decision->meta.ns == ns && decision->policy_name == policy &&
+        !decision->author.username.empty()) {
       said.push_back(std::move(decision));
     }
   }
@@ -225,7 +227,7 @@ plan::Surroundings World::surroundings(const model::AccessVerdict& verdict) cons
       around.unselected = target.resource_id;
     }
   }
-  for (const auto& said : said_about(verdict.request_uid, verdict.policy_name)) {
+  for (const auto& said : said_about(verdict.meta.ns, verdict.request_uid, verdict.policy_name)) {
     if (said->decision == "Revoke" && around.revoked_by.empty()) {
       around.revoked_by = said->author.username;
       around.revoked_why = said->reason;

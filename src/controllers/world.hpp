@@ -183,7 +183,7 @@ class World {
 
   /// What people said about a request under this policy, oldest first.
   std::vector<std::shared_ptr<const model::AccessDecision>> said_about(
-      const std::string& request_uid, const std::string& policy) const;
+      const std::string& ns, const std::string& request_uid, const std::string& policy) const;
 
   plan::Surroundings surroundings(const model::AccessVerdict& verdict) const;
   bool is_live(const model::AccessVerdict& verdict) const;
@@ -218,6 +218,10 @@ class World {
 
 /// Groups are read every minute; what could not be read for twice that is not known.
 inline constexpr Duration reading_counts_for = std::chrono::seconds(150);
+
+/// Nothing is opened by what a machine had longer ago, whatever lists say: its address may be
+/// another machine's by now. What is open is read every minute.
+inline constexpr Duration reading_opens_for = std::chrono::seconds(90);
 
 /// Longer than a pass takes from reading a machine to naming it.
 inline constexpr Duration unneeded_for = std::chrono::minutes(10);

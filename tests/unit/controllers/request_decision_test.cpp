@@ -161,6 +161,12 @@ TEST_CASE_METHOD(RequestScene, "somebody else's no refuses it", "[controllers]")
     REQUIRE(pass());
     CHECK(verdict_object()["spec"]["outcome"] == "Granted");
   }
+  SECTION("said in another namespace, where they may say what they like") {
+    say("Deny", "bob");
+    api.objects["accessdecisions/bob"]["metadata"]["namespace"] = "team-b";
+    REQUIRE(pass());
+    CHECK(verdict_object()["spec"]["outcome"] == "Granted");
+  }
 }
 
 TEST_CASE_METHOD(RequestScene, "what is given back undecided leaves no trace in the cloud",

@@ -172,6 +172,17 @@ TEST_CASE_METHOD(RequestScene, "what has ended never opens again", "[controllers
   check_nothing_opens();
 }
 
+TEST_CASE_METHOD(RequestScene, "a word from another namespace ends nothing", "[controllers]") {
+  open();
+  say("Revoke", "bob");
+  api.objects["accessdecisions/bob"]["metadata"]["namespace"] = "team-b";
+  REQUIRE(pass());
+  REQUIRE(group_pass());
+  REQUIRE(pass());
+  CHECK(state() == "Active");
+  CHECK(is_open());
+}
+
 TEST_CASE_METHOD(RequestScene, "a grant that never was open failed", "[controllers]") {
   REQUIRE(pass());
   REQUIRE(pass());
