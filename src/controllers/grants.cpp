@@ -153,6 +153,12 @@ bool is_planned(const World& world, const model::AccessVerdict& verdict) {
   });
 }
 
+bool may_open_by_readings(const World& world, const model::AccessVerdict& verdict) {
+  return std::ranges::all_of(verdict.targets, [&](const auto& target) {
+    return world.is_known(target.resource_id, reading_opens_for);
+  });
+}
+
 void wake_groups_of(World& world, const model::AccessVerdict& verdict,
                     std::optional<TimePoint> ended_at) {
   using Urgency = runtime::Workqueue::Urgency;
@@ -162,13 +168,14 @@ void wake_groups_of(World& world, const model::AccessVerdict& verdict,
     }
     return;
   }
-  if (world.clock.now() < plan::starts_at(verdict)) return;
+  // Until its machines are read there is nothing to write; whoever reads them comes here again.
+  if (world.clock.now() < plan::starts_at(verdict) || !may_open_by_readings(world, verdict)) return;
   for (const auto& target : verdict.targets) {
     for (const auto& id : world.groups_before(target.resource_id)) {
-      const auto view = world.groups.find(model::resource_key(id));
-      const bool planned = view != world.groups.end() && view->second.passed &&
-                           view->second.considered.contains(verdict.meta.uid);
-      if (!planned) world.wake_group(id, verdict, Urgency::normal);
+      GroupView& view = world.groups[model::resource_key(id)];
+      const bool planned = view.passed && view.considered.contains(verdict.meta.uid);
+      const bool awaited = view.await_reading.erase(verdict.meta.uid) > 0;
+      if (!planned || awaited) world.wake_group(id, verdict, Urgency::normal);
     }
   }
 }

@@ -32,6 +32,8 @@ struct GroupView {
   TimePoint read_at{};
   plan::RulePlan plan{};               ///< computed on this reading: empty changes mean in sync
   std::set<std::string> considered{};  ///< uids of the grants that the plan knew of
+  /// Those whose rule is not written before their machines have been read again.
+  std::set<std::string> await_reading{};
   std::set<std::string> known_over{};  ///< uids of those that it knew to be over
   /// Grants that woke the group since its last good reading, by verdict uid.
   std::set<std::pair<std::string, runtime::Workqueue::Urgency>> woken_by{};

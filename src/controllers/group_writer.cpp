@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "controllers/drifts.hpp"
 #include "controllers/grant_check.hpp"
+#include "controllers/grants.hpp"
 #include "controllers/group_attempts.hpp"
 #include "controllers/group_order.hpp"
 #include "controllers/orphans.hpp"
@@ -54,6 +55,10 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
       break;
     }
     if (is_held(world_.groups[key], change, world_.clock.now()) || setbacks.hold_up(change)) {
+      setbacks.add(change);
+      continue;
+    }
+    if (await_readings(key, change)) {
       setbacks.add(change);
       continue;
     }
@@ -118,6 +123,24 @@ Task<Result<Closing>> GroupWriter::apply(cloud::Provider* provider, std::string 
   co_return co_await close_rule(
       provider, std::move(group), std::move(change.rule),
       [this, over] { return over || may_write_(); }, unlocks, work);
+}
+
+/// Whether it opens for a grant whose machines were not read lately. Its request reads them, and
+/// wakes the group when that is done: a closing does not wait here for it.
+bool GroupWriter::await_readings(const std::string& key, const plan::Change& change) {
+  if (change.kind != plan::Change::Kind::put || change.change_class != plan::ChangeClass::open) {
+    return false;
+  }
+  bool awaits = false;
+  for (const std::string& uid : change.grants) {
+    const auto verdict = world_.verdict_index.find(uid);
+    // What is open already is read every minute; one that cannot be must not keep others waiting.
+    if (!verdict || world_.opened.contains(uid) || may_open_by_readings(world_, *verdict)) continue;
+    awaits = true;
+    world_.groups[key].await_reading.insert(uid);
+    world_.request_queue.add(verdict->meta.ns + "/" + verdict->request_name);
+  }
+  return awaits;
 }
 
 /// Asked right before packets are let in.

@@ -34,6 +34,7 @@ class GroupWriter {
  private:
   Task<Result<Closing>> apply(cloud::Provider* provider, std::string group, plan::Change change,
                               cloud::Work work);
+  bool await_readings(const std::string& key, const plan::Change& change);
   Task<Result<Done>> may_open(std::string group, std::vector<std::string> grants);
   bool is_past_its_end(const plan::Change& change) const;
 

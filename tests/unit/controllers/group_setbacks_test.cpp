@@ -266,6 +266,7 @@ TEST_CASE_METHOD(Setback, "who joins a rule does not wait for a neighbour's last
   REQUIRE(group_pass());
   REQUIRE(is_open());
   clock.advance(minute - 45s - clock.now());
+  world.machines[model::resource_key(vm)].read_at = clock.now();  // as every minute
   grant_until("b", "203.0.113.9/32", minute);
   REQUIRE(group_pass());
   const auto sources = model::PrefixSet::of(cloud.groups[key].rules.front().source.prefixes);
