@@ -1,7 +1,8 @@
 """Which conditions, reasons and states the tests with the shipped programs demand by name.
 
 A word counts where it decides whether a test passes: in an assertion or another comparison, as an argument of what
-waits for it, or as the expectation of a table's row. Comments, docstrings and what is only sent to the API do not.
+waits for it, or as the expectation of a table's row. Comments, docstrings and what is only sent to the API do not;
+nor does one of several that would do, or what must not be.
 """
 
 import ast
@@ -64,6 +65,8 @@ class _Collector(ast.NodeVisitor):
         if name == "get":
             self._taken.update(node.args[:1])
         roles = _CALLS.get(name)
+        if name == "wait_state" and len(node.args) > 1:
+            roles = ("other",)  # one of several would do
         if roles:
             for place, argument in enumerate(node.args):
                 self._take(argument, roles[min(place, len(roles) - 1)])
@@ -78,6 +81,8 @@ class _Collector(ast.NodeVisitor):
     def visit_Compare(self, node: ast.Compare) -> None:
         # What is inside first, so that what it names is not taken for what is compared.
         self.generic_visit(node)
+        if any(_leaves_open(operator, right) for operator, right in zip(node.ops, node.comparators, strict=True)):
+            return
         about = set(_words_about(node))
         for role in ("reason", "state", "type"):
             if role in about:
@@ -89,6 +94,13 @@ class _Collector(ast.NodeVisitor):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in self._taken:
             self._taken.add(node)
             self._found.add(role, node.value)
+
+
+def _leaves_open(operator: ast.cmpop, right: ast.expr) -> bool:
+    """Whether a comparison may hold though the words in it do not: something else, or another of them."""
+    if isinstance(operator, ast.NotEq | ast.NotIn):
+        return True
+    return isinstance(operator, ast.In) and isinstance(right, ast.Tuple | ast.List | ast.Set) and len(right.elts) > 1
 
 
 def _name_of(function: ast.expr) -> str:

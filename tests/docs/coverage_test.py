@@ -112,7 +112,10 @@ def test_a():
     assert "Listed" in [event["reason"] for event in request.events()]
     assert request.state == "Active" and condition["message"] == "Said"
     request.patch({"spec": {"reason": "Sent"}})
-    request.wait_state("Expired", "Revoked")
+    request.wait_state("Expired")
+    request.wait_state("Closing", "Revoked")
+    assert request.condition("Approved")["reason"] in ("Either", "Or")
+    assert request.condition("Approved")["reason"] != "Other"
     note("Logged", reason="Passed")
 '''
 
@@ -121,5 +124,5 @@ def test_only_what_a_test_demands_counts() -> None:
     found = Asserted()
     collect(COUNTED, found)
     assert found.reason == {"Waited", "Compared", "Listed"}
-    assert found.type == {"Ready", "Settled"}
-    assert found.state == {"Active", "Expired", "Revoked"}
+    assert found.type == {"Ready", "Settled", "Approved"}
+    assert found.state == {"Active", "Expired"}

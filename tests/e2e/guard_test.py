@@ -108,13 +108,14 @@ def let_mallory_create(world: World, team: Team) -> None:
         assert admin.request("POST", f"{rbac}/{plural}", body).status == 201
 
 
-def forge(world: World, team: Team, machine: Any) -> Object | None:
-    """Mallory asks as alice; nothing where the guards refuse that or put her own name there."""
+def forge(world: World, team: Team, machine: Any, name: str = "alice") -> Object | None:
+    """Mallory asks as alice, or as nobody; nothing where the guards refuse that or put her own name there."""
     spec = {
         "policyRef": {"name": "ssh"}, "targets": [machine.name], "ports": [{"port": 22, "protocol": "TCP"}],
         "sources": [f"{ADDRESSES['alice']}/32"], "duration": "10m", "reason": "INC-1 mine",
-        "requester": {"username": "alice", "groups": ["engineers", "system:authenticated"]},
     }
+    if name:
+        spec["requester"] = {"username": name, "groups": ["engineers", "system:authenticated"]}
     body = {"apiVersion": "portcullis.dev/v1alpha1", "kind": "AccessRequest", "metadata": {"generateName": "forged-"},
             "spec": spec}
     path = f"{API}/namespaces/{team.namespace}/accessrequests"
@@ -122,13 +123,13 @@ def forge(world: World, team: Team, machine: Any) -> Object | None:
     if answer.status != 201:
         assert answer.status in (403, 503), answer.message
         return None
-    if answer.body["spec"]["requester"]["username"] != "alice":
+    if answer.body["spec"].get("requester", {}).get("username", "") != name:
         return None
     return team.object("accessrequests", answer.body["metadata"]["name"])
 
 
-def wait_forged(world: World, team: Team, machine: Any) -> Object:
-    return wait_for(lambda: forge(world, team, machine), 15, "the forged name is taken", interval=0.1)
+def wait_forged(world: World, team: Team, machine: Any, name: str = "alice") -> Object:
+    return wait_for(lambda: forge(world, team, machine, name), 15, "the forged name is taken", interval=0.1)
 
 
 def check_refused(request: Object) -> None:
@@ -150,6 +151,20 @@ def wait_granted_anew(team: Team, machine: Any) -> None:
         assert request.condition("Approved")["reason"] in ("GuardLost", "RequesterUnknown")
         assert time.monotonic() < deadline, "requests are refused long after the lapse"
     raise AssertionError("refused without end")
+
+
+def test_a_request_that_nobody_stamped_is_refused(team: Team, world: World, guards: Guards) -> None:
+    machine = team.machine()
+    team.policy(machine)
+    let_mallory_create(world, team)
+    for path in (STAMP, CHECK):
+        guards.delete(path)
+    nobody = wait_forged(world, team, machine, name="")
+    guards.restore()
+    nobody.wait_state("Denied", timeout=30)
+    assert nobody.condition("Approved")["reason"] == "RequesterUnknown"
+    assert "portcullis-stamp-requester" in nobody.status["message"]
+    assert not team.open_rules(machine)
 
 
 def test_a_binding_that_leaves_out_a_namespace_is_seen_and_nothing_is_granted_until_it_is_whole(
