@@ -4,11 +4,13 @@
 #include "app/operator.hpp"
 #include "app/reap.hpp"
 #include "base/log.hpp"
+#include "base/memory.hpp"
 #include "net/cpprest_transport.hpp"
 
 int main(int argc, char** argv) {
   namespace app = portcullis::app;
   try {
+    portcullis::memory::set_up_heap();
     portcullis::net::initialize_cpprest();
     const auto line = app::parse_command_line(argc, argv);
     if (line.done) return line.exit;

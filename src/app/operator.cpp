@@ -8,6 +8,7 @@
 #include "app/connection.hpp"
 #include "app/endpoints.hpp"
 #include "app/failure.hpp"
+#include "app/housekeeping.hpp"
 #include "app/identity.hpp"
 #include "app/metrics.hpp"
 #include "app/providers.hpp"
@@ -68,6 +69,7 @@ class Operator {
       }
     });
     spawn(main(&signals));
+    spawn(housekeeping_.run());
     io_.run();
     return code_;
   }
@@ -282,6 +284,7 @@ class Operator {
     if (events_) events_->stop();
     if (guard_) guard_->stop();
     if (clock_watch_) clock_watch_->stop();
+    housekeeping_.stop();
     providers_.close();
     const BootTime until = std::min(clock_.boot_now() + events_time, stop_by_);
     while (sending_ && clock_.boot_now() < until) {
@@ -303,6 +306,7 @@ class Operator {
   OperatorOptions options_;
   Connection connection_;
   std::string identity_;
+  Housekeeping housekeeping_{clock_};
   CloudCalls cloud_calls_;
   Providers providers_;
   std::unique_ptr<kube::Elector> elector_;
