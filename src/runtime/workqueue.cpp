@@ -44,17 +44,7 @@ void Workqueue::add(std::string key, Urgency urgency) {
 void Workqueue::add_at(std::string key, TimePoint when, Urgency urgency) {
   if (stopped_) return;
   if (when <= clock_.now()) return add(std::move(key), urgency);
-  const auto known = time_of_.find(key);
-  if (known != time_of_.end()) {
-    auto& [time, how] = known->second;
-    if (time == when) how = std::min(how, urgency);
-    if (time <= when) return;
-    later_.erase({time, key});
-    time_of_.erase(known);
-  }
-  later_.emplace(when, key);
-  time_of_.emplace(std::move(key), std::pair{when, urgency});
-  if (later_.begin()->first == when) timer_wake_.notify();
+  if (later_.add(std::move(key), when, urgency)) timer_wake_.notify();
 }
 
 Task<std::optional<std::string>> Workqueue::take(Urgency least) {
@@ -101,16 +91,8 @@ void Workqueue::stop() {
 
 Task<void> Workqueue::run_timers() {
   while (!stopped_) {
-    while (!later_.empty() && later_.begin()->first <= clock_.now()) {
-      const std::string key = later_.begin()->second;
-      const auto time = time_of_.find(key);
-      const Urgency urgency = time->second.second;
-      later_.erase(later_.begin());
-      time_of_.erase(time);
-      add(key, urgency);
-    }
-    const TimePoint next =
-        later_.empty() ? clock_.now() + std::chrono::hours(1) : later_.begin()->first;
+    while (auto due = later_.take(clock_.now())) add(std::move(due->key), due->urgency);
+    const TimePoint next = later_.first().value_or(clock_.now() + std::chrono::hours(1));
     co_await clock_.sleep_until(next, &timer_wake_);
   }
 }

@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "runtime/lanes.hpp"
+#include "runtime/timers.hpp"
 
 namespace portcullis::runtime {
 
@@ -19,7 +20,7 @@ namespace portcullis::runtime {
 /// thread.
 class Workqueue {
  public:
-  enum class Urgency : std::uint8_t { closing, normal, background };
+  using Urgency = runtime::Urgency;
   using LaneOf = std::function<std::string(const std::string& key)>;
 
   explicit Workqueue(Clock& clock) : clock_(clock) {}
@@ -68,8 +69,7 @@ class Workqueue {
   std::array<Lanes, 3> ready_;                 ///< by urgency
   std::map<std::string, Urgency> urgency_of_;  ///< of those that are ready
   std::map<std::string, InWork> in_work_;
-  std::set<std::pair<TimePoint, std::string>> later_;
-  std::map<std::string, std::pair<TimePoint, Urgency>> time_of_;
+  Timers later_;
   bool stopped_ = false;
   std::function<void(const std::string&)> overtaken_{};
   std::set<Wake*> takers_;
