@@ -88,9 +88,8 @@ bool may_be_of(const World& world, const model::AccessVerdict& verdict,
   if (!addresses || !mark.until || !addresses->intersect(destinations).empty()) return true;
   const auto [first, last] =
       world.verdict_index.ending_in(std::chrono::ceil<std::chrono::minutes>(*mark.until));
-  return std::none_of(first, last, [&](const auto& entry) {
-    return entry.second->meta.uid != verdict.meta.uid &&
-           accounts_for(world, *entry.second, rule, *mark.until);
+  return std::none_of(first, last, [&](const auto& other) {
+    return other->meta.uid != verdict.meta.uid && accounts_for(world, *other, rule, *mark.until);
   });
 }
 

@@ -44,11 +44,11 @@ std::map<std::string, const model::AccessVerdict*> grants_concerned(const World&
   for (const std::string& machine : world.machines.behind(group_key)) {
     const auto& grants = world.verdict_index.on_machine(machine);
     auto grant = VerdictIndex::ending_after(grants, weighed);
-    for (; grant != grants.end(); ++grant) found[grant->first.second] = grant->second.get();
+    for (; grant != grants.end(); ++grant) found[(*grant)->meta.key()] = grant->get();
   }
   for (const TimePoint minute : rules.minutes) {
     auto [grant, last] = world.verdict_index.ending_in(minute);
-    for (; grant != last; ++grant) found[grant->first.second] = grant->second.get();
+    for (; grant != last; ++grant) found[(*grant)->meta.key()] = grant->get();
   }
   return found;
 }

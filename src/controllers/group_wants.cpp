@@ -108,7 +108,7 @@ Verdicts unresolved_grants(const World& world) {
   const auto& grants = world.verdict_index.grants();
   auto running = VerdictIndex::ending_after(grants, world.clock.now());
   for (; running != grants.end(); ++running) {
-    const auto& verdict = *running->second;
+    const auto& verdict = **running;
     const bool unread = !is_resolved(world, verdict) && world.is_live(verdict);
     if (unread || world.awaits_clearance(verdict)) out.push_back(&verdict);
   }
@@ -205,7 +205,7 @@ std::set<std::string> grants_over(const World& world, const std::string& group_k
   for (const TimePoint minute : own_rules(world, group_key).minutes) {
     auto [grant, last] = world.verdict_index.ending_in(minute);
     for (; grant != last; ++grant) {
-      const auto& verdict = *grant->second;
+      const auto& verdict = **grant;
       if (is_weighed(world, verdict) && has_begun(world, verdict) && !world.is_live(verdict)) {
         over.insert(verdict.meta.uid);
       }

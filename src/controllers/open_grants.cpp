@@ -93,7 +93,7 @@ OpenGrants count_open_grants(const World& world) {
 
 void count_grants(const World& world, const model::JitPolicy& policy,
                   plan::PolicyFindings& findings) {
-  for (const auto& [key, verdict] : world.verdict_index.of_policy(policy.meta.uid)) {
+  for (const auto& verdict : world.verdict_index.of_policy(policy.meta.uid)) {
     if (world.is_live(*verdict)) ++findings.active_grants;
     const auto end = world.early_end(*verdict);
     if (!end || end->reason != plan::reason::suspended) continue;

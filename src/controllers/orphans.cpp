@@ -62,7 +62,7 @@ void note_closed_orphan(World& world, const std::string& group, const plan::Chan
   if (own == nullptr || account == nullptr) return;
   if (own->kind == plan::RuleKind::open) {
     const auto is_its = [&](const auto& grant) {
-      const model::AccessVerdict& verdict = *grant.second;
+      const model::AccessVerdict& verdict = *grant;
       return plan::counts(verdict, world.operator_name) && !is_done_with(world, verdict) &&
              has_way_through(world, verdict, model::resource_key(group)) &&
              may_be_of(world, verdict, change.rule, *own);

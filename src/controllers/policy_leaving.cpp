@@ -54,7 +54,7 @@ Task<Result<runtime::Next>> PolicyLeaving::leave(PolicyPointer policy) {
     (void)co_await read_policy(world_, client_, policy);
   }
   world_.policy_views[policy->meta.key()].uid = policy->meta.uid;
-  for (const auto& [place, verdict] : world_.verdict_index.of_policy(policy->meta.uid)) {
+  for (const auto& verdict : world_.verdict_index.of_policy(policy->meta.uid)) {
     if (!verdict->ended) {
       world_.request_queue.add(verdict->meta.ns + "/" + verdict->request_name);
     }
@@ -98,7 +98,7 @@ Task<Result<runtime::Next>> PolicyLeaving::say_what_is_left(PolicyPointer policy
 /// closed: after a start nobody else reads those of what was over before.
 Task<void> PolicyLeaving::look_for_grants(PolicyPointer policy) {
   std::vector<VerdictPointer> granted;
-  for (const auto& [place, verdict] : world_.verdict_index.of_policy(policy->meta.uid)) {
+  for (const auto& verdict : world_.verdict_index.of_policy(policy->meta.uid)) {
     if (!may_be_open(*verdict)) continue;
     granted.push_back(verdict);
     wake_groups_of(world_, *verdict, end_of(*verdict));
@@ -119,7 +119,7 @@ TimePoint PolicyLeaving::end_of(const model::AccessVerdict& verdict) const {
 
 /// A grant that keeps it from unlocking, or nothing.
 std::optional<std::string> PolicyLeaving::why_not_yet(const model::JitPolicy& policy) const {
-  for (const auto& [place, verdict] : world_.verdict_index.of_policy(policy.meta.uid)) {
+  for (const auto& verdict : world_.verdict_index.of_policy(policy.meta.uid)) {
     if (!may_be_open(*verdict)) continue;
     const auto evidence = gather_evidence(world_, *verdict, end_of(*verdict));
     if (!evidence.closed) {

@@ -19,7 +19,7 @@ plan::Usage usage_of(const World& world, const SentVerdicts& sent,
       usage.total_of_requester += verdict.duration;
     }
   };
-  for (const auto& [place, verdict] : world.verdict_index.of_policy(policy.meta.uid)) {
+  for (const auto& verdict : world.verdict_index.of_policy(policy.meta.uid)) {
     if (!plan::counts(*verdict, world.operator_name)) continue;
     // One that is scheduled counts like one that is open.
     add(*verdict, now < plan::ends_at(*verdict) && !world.early_end(*verdict));

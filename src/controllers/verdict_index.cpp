@@ -1,17 +1,16 @@
 #include "controllers/verdict_index.hpp"
 
+#include <algorithm>
 #include <chrono>
-#include <set>
+#include <iterator>
+#include <string_view>
+#include <tuple>
 
 #include "model/resource_id.hpp"
 #include "plan/lifecycle.hpp"
 
 namespace portcullis::controllers {
 namespace {
-
-std::string about_of(const model::AccessVerdict& verdict) {
-  return verdict.meta.ns + "/" + verdict.request_name;
-}
 
 std::set<std::string> machines_of(const model::AccessVerdict& verdict) {
   std::set<std::string> machines;
@@ -22,25 +21,86 @@ std::set<std::string> machines_of(const model::AccessVerdict& verdict) {
 }
 
 /// What nothing is left under is forgotten.
-template <typename Groups>
-void take_out(Groups& groups, const std::string& what,
-              const typename Groups::mapped_type::key_type& place) {
+template <typename Groups, typename Pointer>
+void take_out(Groups& groups, const std::string& what, const Pointer& verdict) {
   const auto found = groups.find(what);
   if (found == groups.end()) return;
-  found->second.erase(place);
+  found->second.erase(verdict);
   if (found->second.empty()) groups.erase(found);
+}
+
+/// The one that is equal in that order may be an older copy.
+template <typename Verdicts, typename Pointer>
+void replace(Verdicts& verdicts, const Pointer& verdict) {
+  verdicts.erase(verdict);
+  verdicts.insert(verdict);
 }
 
 }  // namespace
 
-void VerdictIndex::change(const std::string& key, const Pointer& before, const Pointer& after) {
-  if (before) remove(key, *before);
-  if (after) add(key, after);
+bool VerdictIndex::EndsFirst::operator()(const Pointer& a, const Pointer& b) const {
+  const TimePoint end_of_a = plan::ends_at(*a);
+  const TimePoint end_of_b = plan::ends_at(*b);
+  return std::tie(end_of_a, a->meta.ns, a->meta.name) <
+         std::tie(end_of_b, b->meta.ns, b->meta.name);
+}
+
+bool VerdictIndex::EndsFirst::operator()(TimePoint time, const Pointer& b) const {
+  return time < plan::ends_at(*b);
+}
+
+bool VerdictIndex::ByUid::operator()(const Pointer& a, const Pointer& b) const {
+  return a->meta.uid < b->meta.uid;
+}
+
+bool VerdictIndex::ByUid::operator()(const Pointer& a, const std::string& uid) const {
+  return a->meta.uid < uid;
+}
+
+bool VerdictIndex::ByUid::operator()(const std::string& uid, const Pointer& b) const {
+  return uid < b->meta.uid;
+}
+
+bool VerdictIndex::ByRequest::operator()(const Pointer& a, const Pointer& b) const {
+  return std::tie(a->meta.ns, a->request_name, a->meta.name) <
+         std::tie(b->meta.ns, b->request_name, b->meta.name);
+}
+
+bool VerdictIndex::ByRequest::operator()(const Pointer& a, const RequestName& b) const {
+  return std::tuple<std::string_view, std::string_view>(a->meta.ns, a->request_name) <
+         std::tie(b.ns, b.name);
+}
+
+bool VerdictIndex::ByRequest::operator()(const RequestName& a, const Pointer& b) const {
+  return std::tie(a.ns, a.name) <
+         std::tuple<std::string_view, std::string_view>(b->meta.ns, b->request_name);
+}
+
+void VerdictIndex::change(const Pointer& before, const Pointer& after) {
+  if (before) remove(before);
+  if (after) add(after);
 }
 
 VerdictIndex::Pointer VerdictIndex::find(const std::string& uid) const {
   const auto found = by_uid_.find(uid);
-  return found == by_uid_.end() ? nullptr : found->second.second;
+  return found == by_uid_.end() ? nullptr : *found;
+}
+
+std::set<std::string> VerdictIndex::about(const std::string& request_key) const {
+  const std::string_view key = request_key;
+  const auto slash = key.find('/');
+  if (slash == std::string_view::npos) return {};
+  const auto [first, last] =
+      by_request_.equal_range(RequestName{key.substr(0, slash), key.substr(slash + 1)});
+  std::set<std::string> keys;
+  std::transform(first, last, std::inserter(keys, keys.end()),
+                 [](const Pointer& verdict) { return verdict->meta.key(); });
+  return keys;
+}
+
+VerdictIndex::ByEnd::const_iterator VerdictIndex::ending_after(const ByEnd& grants,
+                                                               TimePoint time) {
+  return grants.upper_bound(time);
 }
 
 std::pair<VerdictIndex::ByEnd::const_iterator, VerdictIndex::ByEnd::const_iterator>
@@ -54,26 +114,24 @@ const VerdictIndex::ByEnd& VerdictIndex::find(const Groups& groups, const std::s
   return found == groups.end() ? none : found->second;
 }
 
-void VerdictIndex::add(const std::string& key, const Pointer& verdict) {
-  by_uid_[verdict->meta.uid] = {key, verdict};
-  about_.add(about_of(*verdict), key);
+void VerdictIndex::add(const Pointer& verdict) {
+  replace(by_request_, verdict);
   if (!verdict->granted) return;
-  const ByEnd::key_type place{plan::ends_at(*verdict), key};
-  grants_[place] = verdict;
-  policies_[verdict->policy_uid][place] = verdict;
-  for (const auto& machine : machines_of(*verdict)) machines_[machine][place] = verdict;
+  replace(by_uid_, verdict);
+  replace(grants_, verdict);
+  replace(policies_[verdict->policy_uid], verdict);
+  for (const auto& machine : machines_of(*verdict)) replace(machines_[machine], verdict);
 }
 
-void VerdictIndex::remove(const std::string& key, const model::AccessVerdict& verdict) {
+void VerdictIndex::remove(const Pointer& verdict) {
+  by_request_.erase(verdict);
+  if (!verdict->granted) return;
   // In a new list the same object may have come under another key before this one goes.
-  const auto known = by_uid_.find(verdict.meta.uid);
-  if (known != by_uid_.end() && known->second.first == key) by_uid_.erase(known);
-  about_.remove(about_of(verdict), key);
-  if (!verdict.granted) return;
-  const ByEnd::key_type place{plan::ends_at(verdict), key};
-  grants_.erase(place);
-  take_out(policies_, verdict.policy_uid, place);
-  for (const auto& machine : machines_of(verdict)) take_out(machines_, machine, place);
+  const auto known = by_uid_.find(verdict);
+  if (known != by_uid_.end() && (*known)->meta.key() == verdict->meta.key()) by_uid_.erase(known);
+  grants_.erase(verdict);
+  take_out(policies_, verdict->policy_uid, verdict);
+  for (const auto& machine : machines_of(*verdict)) take_out(machines_, machine, verdict);
 }
 
 }  // namespace portcullis::controllers

@@ -38,7 +38,7 @@ World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
     if (after) decisions_about.add(after->request_uid, key);
   });
   stores.verdicts.listen([this](const std::string& key, const auto& before, const auto& after) {
-    verdict_index.change(key, before, after);
+    verdict_index.change(before, after);
     watch_verdict(key, before.get(), after.get());
   });
 }
@@ -142,7 +142,7 @@ void World::group_changed(const std::string& key) {
   for (const std::string& machine : machines.behind(key)) {
     const auto& having = policy_views.having(machine);
     policies.insert(having.begin(), having.end());
-    for (const auto& [place, verdict] : verdict_index.on_machine(machine)) concerns(*verdict);
+    for (const auto& verdict : verdict_index.on_machine(machine)) concerns(*verdict);
   }
   for (const auto& uid : touched.grants_in(key)) {
     if (const auto verdict = verdict_index.find(uid)) concerns(*verdict);
@@ -283,8 +283,8 @@ bool World::waits_for_sweep(const std::string& group_key) const {
 bool World::grants_resolved(const std::string& account) const {
   const auto& grants = verdict_index.grants();
   const auto running = VerdictIndex::ending_after(grants, clock.now());
-  return std::all_of(running, grants.end(), [&](const auto& entry) {
-    const auto& verdict = *entry.second;
+  return std::all_of(running, grants.end(), [&](const auto& grant) {
+    const auto& verdict = *grant;
     if (awaits_clearance(verdict)) return false;
     // The machines first: what a grant stands on takes longer to look up, and most are known.
     const bool known = std::ranges::all_of(verdict.targets, [&](const auto& target) {
