@@ -56,6 +56,7 @@ model::SeenStatus read_status(const Reader& object) {
       seen.drift = {.reason = condition.text("reason"),
                     .message = condition.text_or("message", "")};
     });
+    seen.changes.shrink_to_fit();
   } catch (const BadField&) {
     // Kept as far as it could be read; the hash differs from any we write, so it is written anew.
     seen.hash = 0;

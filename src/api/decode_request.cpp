@@ -61,10 +61,12 @@ model::AccessVerdict read_verdict(const Reader& object) {
     verdict.policy_uid = policy->text_or("uid", "");
     verdict.policy_generation = policy->integer_or("generation", 0);
   }
+  std::vector<model::GrantedMachine> machines;
   spec.each("targets", [&](const Reader& target) {
-    verdict.targets.push_back(
+    machines.push_back(
         {.resource_id = target.text("resourceID"), .vm_id = target.text_or("vmID", "")});
   });
+  verdict.targets = std::move(machines);
   verdict.ports = read_selections(spec);
   verdict.sources = spec.prefixes("sources");
   verdict.duration = spec.duration_or("duration", Duration{0});

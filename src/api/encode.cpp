@@ -44,8 +44,9 @@ json conditions_json(const std::vector<model::Condition>& conditions, const mode
                      const model::SeenStatus& seen, TimePoint now) {
   json out = json::array();
   for (const auto& condition : conditions) {
-    const auto before =
-        std::ranges::find(seen.changes, condition.type, &model::SeenStatus::Change::type);
+    const auto before = std::ranges::find_if(
+        seen.changes,
+        [&](const model::SeenStatus::Change& change) { return change.type == condition.type; });
     const bool unchanged = before != seen.changes.end() && before->status == condition.status;
     out.push_back({{"type", condition.type},
                    {"status", model::to_string(condition.status)},
@@ -204,15 +205,15 @@ std::optional<json> status_patch(const json& status, const model::Meta& meta,
 }
 
 json to_json(const model::AccessVerdict& verdict) {
-  json spec = {{"by", verdict.by},
+  json spec = {{"by", verdict.by.get()},
                {"outcome", verdict.granted ? "Granted" : "Refused"},
-               {"reason", verdict.reason},
+               {"reason", verdict.reason.get()},
                {"message", bounded(verdict.message)},
                {"requestRef", {{"name", verdict.request_name}, {"uid", verdict.request_uid}}}};
   put_text(spec, "requester", verdict.requester);
   if (!verdict.policy_uid.empty()) {
-    spec["policy"] = {{"name", verdict.policy_name},
-                      {"uid", verdict.policy_uid},
+    spec["policy"] = {{"name", verdict.policy_name.get()},
+                      {"uid", verdict.policy_uid.get()},
                       {"generation", verdict.policy_generation}};
   }
   put_text(spec, "retainFor", verdict.retain_for);
@@ -236,7 +237,7 @@ json to_json(const model::AccessVerdict& verdict) {
 }
 
 json end_patch(const model::AccessVerdict& verdict, const model::AccessVerdict::End& end) {
-  json ended = {{"at", format_rfc3339(end.at)}, {"reason", end.reason}};
+  json ended = {{"at", format_rfc3339(end.at)}, {"reason", end.reason.get()}};
   put_text(ended, "by", end.by);
   put_text(ended, "message", bounded(end.message));
   return {{"metadata", {{"resourceVersion", verdict.meta.resource_version}}},

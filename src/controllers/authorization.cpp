@@ -7,10 +7,10 @@ namespace portcullis::controllers {
 
 Task<Result<plan::Decision>> ask_authorizer(kube::Client& client, RequestPointer request,
                                             plan::Decision if_allowed) {
-  const kube::UserInfo user{.username = request->requester.username,
-                            .uid = request->requester.uid,
-                            .groups = request->requester.groups,
-                            .extra = request->requester.extra};
+  const kube::UserInfo user{.username = request->requester->username,
+                            .uid = request->requester->uid,
+                            .groups = request->requester->groups,
+                            .extra = request->requester->extra};
   const kube::AccessAttributes attributes{.group = api::group,
                                           .resource = policies.plural,
                                           .ns = request->meta.ns,

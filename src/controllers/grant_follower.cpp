@@ -55,7 +55,7 @@ Task<Result<GrantFollower::End>> GrantFollower::find_end(RequestPointer request,
 Task<Result<GrantFollower::End>> GrantFollower::clear_start(RequestPointer request,
                                                             VerdictPointer verdict) {
   const auto* account =
-      verdict->targets.empty() ? nullptr : world_.account_of(verdict->targets.front().resource_id);
+      verdict->targets.empty() ? nullptr : world_.account_of(verdict->targets->front().resource_id);
   if (account != nullptr) {
     if (auto unknown = addresses_unknown(world_, *account)) {
       co_return fail(Error::Kind::unavailable, std::move(*unknown));

@@ -25,7 +25,7 @@ model::AccessVerdict make_verdict(const model::AccessRequest& request,
   verdict.message = decision.message;
   verdict.request_name = request.meta.name;
   verdict.request_uid = request.meta.uid;
-  verdict.requester = request.requester.username;
+  verdict.requester = request.requester->username;
   if (policy != nullptr) {
     verdict.policy_name = policy->meta.name;
     verdict.policy_uid = policy->meta.uid;

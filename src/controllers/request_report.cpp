@@ -25,7 +25,7 @@ Task<Result<Done>> report_request(World& world, kube::Client& client, kube::Even
                       .to = "Drifted",
                       .reason = drifted->reason,
                       .message = drifted->message,
-                      .who = request->requester.username,
+                      .who = request->requester->username,
                       .warning = true});
   }
   const std::string before = request->status.state.empty() ? "New" : request->status.state;
@@ -38,7 +38,7 @@ Task<Result<Done>> report_request(World& world, kube::Client& client, kube::Even
                       .to = status.state,
                       .reason = ready == status.conditions.end() ? status.state : ready->reason,
                       .message = status.message,
-                      .who = request->requester.username,
+                      .who = request->requester->username,
                       .warning = status.state == plan::state::denied ||
                                  status.state == plan::state::failed});
   }

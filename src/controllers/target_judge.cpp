@@ -302,7 +302,7 @@ const model::JitPolicy* older_claim(const World& world, const model::AccessVerdi
   const auto policy = world.stores.policies.find(verdict.meta.ns + "/" + verdict.policy_name);
   if (!policy || policy->meta.uid != verdict.policy_uid) return nullptr;
   std::vector<model::PolicyPort> ports;
-  ports.reserve(verdict.ports.size());
+  ports.reserve(verdict.ports->size());
   for (const auto& port : verdict.ports) {
     ports.push_back({.range = port.range, .protocol = port.protocol});
   }

@@ -9,7 +9,7 @@ plan::Usage usage_of(const World& world, const SentVerdicts& sent,
   plan::Usage usage;
   const TimePoint now = world.clock.now();
   const auto add = [&](const model::AccessVerdict& verdict, bool live) {
-    const bool same = verdict.requester == request.requester.username;
+    const bool same = verdict.requester == request.requester->username;
     if (live) ++usage.active;
     if (live && same) {
       ++usage.active_of_requester;

@@ -216,7 +216,7 @@ plan::Surroundings World::surroundings(const model::AccessVerdict& verdict) cons
     around.account = stores.accounts.find(around.policy->account).get();
     around.account_readable = !stores.accounts.poisoned().contains(around.policy->account);
   } else if (!verdict.targets.empty()) {
-    around.account = account_of(verdict.targets.front().resource_id);
+    around.account = account_of(verdict.targets->front().resource_id);
     around.account_readable = around.account != nullptr;
   }
   if (around.policy != nullptr && plan::has_selector(*around.policy)) {

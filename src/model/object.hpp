@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "model/interned.hpp"
 
 namespace portcullis::model {
 
@@ -18,8 +19,8 @@ struct Meta {
   std::string resource_version{};
   std::int64_t generation = 0;
   TimePoint created{};
-  bool deleting = false;                  ///< has a deletionTimestamp
-  std::vector<std::string> finalizers{};  ///< ours and others'
+  bool deleting = false;                            ///< has a deletionTimestamp
+  Interned<std::vector<std::string>> finalizers{};  ///< ours and others'
 
   std::string key() const { return ns.empty() ? name : ns + "/" + name; }
   bool has_finalizer(std::string_view finalizer) const;
@@ -40,21 +41,21 @@ struct Condition {
 
 /// What somebody else did to rules of a grant.
 struct DriftNote {
-  std::string reason;
-  std::string message;
+  Name reason;
+  Name message;
 };
 
 /// Of the status that an object came with, what a new one has to be compared with or carries on.
 /// Status is a cache: nothing here decides what is written to a cloud.
 struct SeenStatus {
   struct Change {
-    std::string type;
+    Name type;
     Truth status;
     TimePoint changed;
   };
 
   std::uint64_t hash = 0;  ///< of the whole status, in canonical JSON
-  std::string state{};
+  Name state{};
   std::vector<Change> changes{};  ///< last transition of each condition
   std::optional<TimePoint> opened_at{};
   std::optional<TimePoint> closed_at{};

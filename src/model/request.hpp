@@ -1,10 +1,12 @@
 #pragma once
 
+#include <compare>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "model/interned.hpp"
 #include "model/object.hpp"
 #include "model/security_rule.hpp"
 
@@ -17,21 +19,23 @@ struct Identity {
   std::vector<std::string> groups{};
   std::map<std::string, std::vector<std::string>> extra{};
 
-  bool operator==(const Identity&) const = default;
+  auto operator<=>(const Identity&) const = default;
 };
 
 struct PortSelection {
   PortRange range{};
   Protocol protocol = Protocol::tcp;
 
-  bool operator==(const PortSelection&) const = default;
+  auto operator<=>(const PortSelection&) const = default;
 };
 
+/// Requests and verdicts stay for days after their end, so there are many: what most of them have
+/// alike is kept once.
 struct AccessRequest {
   Meta meta;
-  std::string policy;
-  std::vector<std::string> targets;  ///< as typed: "web-1" or "group/web-1"
-  std::vector<PortSelection> ports;
+  Name policy;
+  Interned<std::vector<std::string>> targets;  ///< as typed: "web-1" or "group/web-1"
+  Interned<std::vector<PortSelection>> ports;
   std::vector<Prefix> sources;
   Duration duration{};
   std::string reason{};
@@ -40,7 +44,7 @@ struct AccessRequest {
   bool break_glass = false;
   bool plan_only = false;
   bool revoke = false;
-  Identity requester{};
+  Interned<Identity> requester{};
   SeenStatus status{};
 };
 
@@ -55,38 +59,41 @@ struct AccessDecision {
   Identity author{};
 };
 
+/// As a verdict names it.
+struct GrantedMachine {
+  std::string resource_id;
+  std::string vm_id;
+
+  auto operator<=>(const GrantedMachine&) const = default;
+};
+
 /// What the operator decided, once and for all.
 struct AccessVerdict {
-  struct Target {
-    std::string resource_id;
-    std::string vm_id;
-
-    bool operator==(const Target&) const = default;
-  };
+  using Target = GrantedMachine;
   struct End {
     TimePoint at{};
-    std::string reason;
-    std::string by{};
-    std::string message{};
+    Name reason;
+    Name by{};
+    Name message{};
   };
 
   Meta meta;  ///< the name is the request's uid
-  std::string by{};
+  Name by{};
   bool granted = false;
-  std::string reason{};
-  std::string message{};
+  Name reason{};
+  Name message{};
   std::string request_name{};
   std::string request_uid{};
-  std::string requester{};
-  std::string policy_name{};
-  std::string policy_uid{};
+  Name requester{};
+  Name policy_name{};
+  Name policy_uid{};
   std::int64_t policy_generation = 0;
-  std::vector<Target> targets{};
-  std::vector<PortSelection> ports{};
+  Interned<std::vector<Target>> targets{};
+  Interned<std::vector<PortSelection>> ports{};
   std::vector<Prefix> sources{};
   Duration duration{};
   std::optional<TimePoint> start_at{};
-  std::string retain_for{};
+  Name retain_for{};
   std::optional<End> ended{};
 };
 

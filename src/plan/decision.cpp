@@ -29,7 +29,7 @@ TimePoint decide_until(const Case& c) {
 }
 
 Finding requester_is_known(const Case& c) {
-  if (!c.request.requester.username.empty()) return {};
+  if (!c.request.requester->username.empty()) return {};
   return refuse(reason::requester_unknown,
                 "spec.requester.username is empty: nobody can be asked whether they may; is the "
                 "admission policy portcullis-stamp-requester installed?");
@@ -87,7 +87,7 @@ Finding account_allows(const Case& c) {
 }
 
 Finding requester_is_accepted(const Case& c) {
-  const std::string& name = c.request.requester.username;
+  const std::string& name = c.request.requester->username;
   if (c.policy->allow_service_accounts || !name.starts_with("system:serviceaccount:")) return {};
   return refuse(reason::service_account_refused,
                 "\"" + name +
@@ -110,7 +110,7 @@ Finding form_is_supported(const Case& c) {
 Finding within_limits(const Case& c) {
   const auto& limits = c.policy->limits;
   if (limits.active_per_requester && c.usage.active_of_requester >= *limits.active_per_requester) {
-    return refuse(reason::limit_exceeded, "\"" + c.request.requester.username + "\" has " +
+    return refuse(reason::limit_exceeded, "\"" + c.request.requester->username + "\" has " +
                                               std::to_string(c.usage.active_of_requester) +
                                               " live requests (\"" + c.usage.live_request +
                                               "\"), the policy allows " +

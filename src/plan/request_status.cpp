@@ -31,7 +31,7 @@ const char* refused_state(const std::string& why) {
 /// "22/TCP on 198.51.100.10 (10.1.0.4)": what the engineer types next.
 std::string where(const model::AccessVerdict& verdict, const Evidence& evidence) {
   std::vector<std::string> ports;
-  ports.reserve(verdict.ports.size());
+  ports.reserve(verdict.ports->size());
   for (const auto& port : verdict.ports) ports.push_back(words(port));
   std::vector<std::string> addresses;
   for (const auto& target : evidence.targets) {
@@ -64,7 +64,7 @@ Outline outline_granted(const model::AccessRequest& request, const model::Access
             evidence.message.empty() ? "the rules are being written" : evidence.message};
   }
   const std::string why = end ? end->reason : reason::expired;
-  const std::string cause = end ? end->message : "its time ended at " + format_rfc3339(until);
+  const std::string cause = end ? end->message.get() : "its time ended at " + format_rfc3339(until);
   if (!evidence.closed) {
     return {
         state::closing, reason::closing,

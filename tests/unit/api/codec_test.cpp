@@ -97,14 +97,14 @@ TEST_CASE("a request is read whole", "[api]") {
   CHECK((request->meta.created == t0));
   CHECK(request->meta.has_finalizer(model::finalizer));
   CHECK(request->policy == "prod-ssh");
-  REQUIRE(request->ports.size() == 2);
-  CHECK((request->ports[1].range == model::PortRange{8000, 8010}));
+  REQUIRE(request->ports->size() == 2);
+  CHECK((request->ports.get()[1].range == model::PortRange{8000, 8010}));
   CHECK(request->sources.size() == 2);
   CHECK((request->duration == 90min));
   CHECK_FALSE(request->start_at);
   CHECK(request->revoke);
-  CHECK(request->requester.username == "alice");
-  CHECK(request->requester.extra.at("scopes") == std::vector<std::string>{"a", "b"});
+  CHECK(request->requester->username == "alice");
+  CHECK(request->requester->extra.at("scopes") == std::vector<std::string>{"a", "b"});
 }
 
 TEST_CASE("a value that is not understood is named with its path", "[api]") {
@@ -233,7 +233,7 @@ TEST_CASE("a finalizer patch holds only for the list that was seen", "[api]") {
   CHECK(removal[1] ==
         json{{"op", "test"}, {"path", "/metadata/finalizers/1"}, {"value", model::finalizer}});
   CHECK(removal[2] == json{{"op", "remove"}, {"path", "/metadata/finalizers/1"}});
-  meta.finalizers.clear();
+  meta.finalizers = {};
   const json addition = add_finalizer_patch(meta);
   CHECK(addition.dump().find("\"/metadata/resourceVersion\"") != std::string::npos);
 }

@@ -45,7 +45,7 @@ struct Scene {
     request.ports = {{.range = {22, 22}, .protocol = model::Protocol::tcp}};
     request.sources = {*model::parse_prefix("203.0.113.7/32")};
     request.duration = 45min;
-    request.requester.username = "alice";
+    request.requester = model::Identity{.username = "alice"};
     targets = {machine("web-1", "web")};
   }
 
@@ -87,7 +87,7 @@ constexpr auto wait = Decision::Kind::wait;
 std::vector<Row> rows() {
   return {
       {"nobody asks",
-       [](Scene& s) { s.request.requester.username = ""; },
+       [](Scene& s) { s.request.requester = model::Identity{.username = ""}; },
        refuse,
        reason::requester_unknown,
        {"spec.requester.username"}},
@@ -142,7 +142,9 @@ std::vector<Row> rows() {
        reason::namespace_not_allowed,
        {"team-a", "spec.access"}},
       {"service account",
-       [](Scene& s) { s.request.requester.username = "system:serviceaccount:team-a:bot"; },
+       [](Scene& s) {
+         s.request.requester = model::Identity{.username = "system:serviceaccount:team-a:bot"};
+       },
        refuse,
        reason::service_account_refused,
        {"system:serviceaccount:team-a:bot"}},
@@ -310,7 +312,7 @@ TEST_CASE("the first check that has something to say decides, with both values",
 
 TEST_CASE("a request that names no machine asks for all of the policy", "[decision]") {
   Scene scene;
-  scene.request.targets.clear();
+  scene.request.targets = {};
   scene.targets.push_back(Scene::machine("web-2", "web"));
   CHECK(scene.decide().targets.size() == 2);
 }
