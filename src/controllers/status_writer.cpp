@@ -24,12 +24,17 @@ Task<Result<bool>> write_status(World& world, kube::Client& client, kube::Resour
     known = {.wanted = wanted, .forgone = wanted == seen.hash ? known.wanted : 0};
   }
   const auto patch = api::status_patch(status, meta, seen);
-  if (!patch) co_return false;
+  if (!patch) {
+    // The cache shows it. What others write from now on differs from that.
+    if (known.forgone == 0) world.written_status.erase(meta.uid);
+    co_return false;
+  }
   const auto written = co_await client.merge_patch(resource, {meta.ns, meta.name}, *patch,
                                                    {.subresource = "status"});
   if (written) co_return true;
-  if (written.error().kind == Error::Kind::not_found) co_return false;
-  co_return fail(written.error());
+  if (written.error().kind != Error::Kind::not_found) co_return fail(written.error());
+  world.written_status.erase(meta.uid);
+  co_return false;
 }
 
 Task<Result<Done>> add_finalizer(kube::Client& client, kube::Resource resource, model::Meta meta) {

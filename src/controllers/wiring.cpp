@@ -35,18 +35,30 @@ bool only_status(const model::Meta& before, const model::Meta& after) {
 // between tries where each try writes what differs.
 constexpr Duration repair_after = std::chrono::seconds(30);
 
-/// A status was written. Our own, coming back, is no reason to look again.
+/// A status was written, or the object came again with the one that it has. Our own, coming back,
+/// is no reason to look again, and need not be remembered from then on: whatever differs from it is
+/// somebody else's. What is right is never judged by what is remembered, only when to look again.
 void note_status(World& world, runtime::Workqueue& queue, const std::string& key,
-                 const model::Meta& meta, const model::SeenStatus& status) {
+                 const model::Meta& meta, const model::SeenStatus& before,
+                 const model::SeenStatus& status) {
   const auto written = world.written_status.find(meta.uid);
-  if (written != world.written_status.end()) {
-    if (written->second.wanted == status.hash) return;
-    if (written->second.forgone == status.hash) {
-      queue.add(key);
-      return;
-    }
+  if (written == world.written_status.end()) {
+    if (before.hash == status.hash && status.hash != 0) return;
+  } else if (written->second.wanted == status.hash) {
+    if (written->second.forgone == 0) world.written_status.erase(written);
+    return;
+  } else if (written->second.forgone == status.hash) {
+    queue.add(key);
+    return;
   }
   queue.add_at(key, world.clock.now() + repair_after);
+}
+
+/// Of an object that went, also one that another of its name came for.
+template <typename T>
+void forget_status(World& world, const T* before, const T* after) {
+  if (before == nullptr || (after != nullptr && after->meta.uid == before->meta.uid)) return;
+  world.written_status.erase(before->meta.uid);
 }
 
 void wake_account(World& world, const std::string& name) {
@@ -89,18 +101,18 @@ void wire(World& world) {
   });
   world.stores.accounts.listen(
       [&world](const std::string& key, const auto& before, const auto& after) {
-        if (!after) world.written_status.erase(before->meta.uid);
+        forget_status(world, before.get(), after.get());
         if (before && after && only_status(before->meta, after->meta)) {
-          note_status(world, world.account_queue, key, after->meta, after->status);
+          note_status(world, world.account_queue, key, after->meta, before->status, after->status);
         } else {
           wake_account(world, key);
         }
       });
   world.stores.policies.listen(
       [&world](const std::string& key, const auto& before, const auto& after) {
-        if (!after) world.written_status.erase(before->meta.uid);
+        forget_status(world, before.get(), after.get());
         if (before && after && only_status(before->meta, after->meta)) {
-          note_status(world, world.policy_queue, key, after->meta, after->status);
+          note_status(world, world.policy_queue, key, after->meta, before->status, after->status);
           return;
         }
         world.policy_queue.add(key);
@@ -111,9 +123,9 @@ void wire(World& world) {
       });
   world.stores.requests.listen(
       [&world](const std::string& key, const auto& before, const auto& after) {
-        if (!after) world.written_status.erase(before->meta.uid);
+        forget_status(world, before.get(), after.get());
         if (before && after && only_status(before->meta, after->meta)) {
-          note_status(world, world.request_queue, key, after->meta, after->status);
+          note_status(world, world.request_queue, key, after->meta, before->status, after->status);
           return;
         }
         const bool ends = !after || after->revoke || after->meta.deleting;

@@ -103,7 +103,7 @@ class World {
   /// When a grant was first seen open, as far as this process knows, by verdict uid.
   std::map<std::string, TimePoint> opened{};
   TouchedGroups touched{};  ///< by verdict uid
-  /// By the object's uid.
+  /// By the object's uid, until the cache shows what was written.
   std::map<std::string, WrittenStatus> written_status{};
   /// Requests that are told of it when a group has been read, by its resource_key: their end waits
   /// for what it shows, or a rule of theirs is left in it. Once each.
