@@ -26,7 +26,7 @@ def measure_one_by_one(figures: Figures, count: int) -> None:
     figures.part(f"{count} requests one by one, an end each; a cloud that answers at once")
     with Stage(_GROUPS) as stage:
         stage.settle()
-        figures.info("resident memory, idle", stage.memory(), "MiB", 16)
+        figures.info("resident memory, idle", stage.memory_at_rest(), "MiB", 16)
         stage.lab.forget_requests()
         ask = stage.asker(f"{_LIFE}s")
         asked = []
@@ -200,17 +200,19 @@ def measure_many(figures: Figures, count: int) -> None:
     """Memory with many requests, a thousand of them active and the others refused."""
     figures.part(f"{count} requests, 1000 of them active")
     with Stage(_GROUPS) as stage:
+        stage.settle()
+        figures.info("resident memory, idle", stage.memory_at_rest(), "MiB", 16)
         stage.ask_many(1000, "1h")
         stage.wait_in_state("Active", 1000, 300)
         stage.ask_many(count - 1000, "2h")  # longer than the policy allows
         stage.wait_in_state("Denied", count - 1000, 1200)
         stage.settle()
-        figures.info("resident memory", stage.memory(), "MiB", 32)
+        figures.info("resident memory", stage.memory_at_rest(), "MiB", 32)
         stage.operator.kill9()
         stage.operator.start()
         stage.wait_in_state("Active", 1000, 60)
         stage.settle()
-        figures.info("resident memory after a restart", stage.memory(), "MiB", 32)
+        figures.info("resident memory after a restart", stage.memory_at_rest(), "MiB", 32)
         figures.info("highest", stage.peak_memory(), "MiB")
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ API = "/apis/portcullis.dev/v1alpha1"
 NAMESPACE = "bench"
 SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
 _REQUESTERS = 10  # a policy lets one of them have 24 h of access in a day, and 100 grants
+_CONNECTIONS_REST = 30.0  # seconds: by then those that a burst needed are closed
 _AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -184,6 +186,15 @@ class Stage:
     def memory(self) -> float:
         """Resident memory of the operator, MiB."""
         return _status_of(self.operator.process.pid, "VmRSS") / 1024
+
+    def memory_at_rest(self) -> float:
+        """The median of half a minute, MiB, some time after whatever was before."""
+        time.sleep(_CONNECTIONS_REST)
+        looks = []
+        for _ in range(30):
+            looks.append(self.memory())
+            time.sleep(1)
+        return statistics.median(looks)
 
     def peak_memory(self) -> float:
         return _status_of(self.operator.process.pid, "VmHWM") / 1024
