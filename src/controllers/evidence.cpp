@@ -81,6 +81,7 @@ plan::Evidence gather_evidence(const World& world, const model::AccessVerdict& v
   }
   if (auto unknown = what_is_unknown(world, verdict)) {
     evidence.judged = false;
+    evidence.hindered = unknown->hindered;
     evidence.message = std::move(unknown->message);
     evidence.waits_for = std::move(unknown->group);
     return evidence;

@@ -3,6 +3,7 @@
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
 #include "plan/rule_shape.hpp"
+#include "plan/steady_text.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -36,14 +37,39 @@ std::optional<Unknown> lost_account(const World& world, const model::AccessVerdi
   }
   const std::string subscription = "subscription " + (id ? id->subscription : machine_id);
   if (!name.empty() && world.stores.accounts.poisoned().contains(name)) {
-    return Unknown{"CloudAccount \"" + name +
-                   "\" cannot be read by this version, so nobody can prove that it is closed: mend "
-                   "the account"};
+    return Unknown{.message = "CloudAccount \"" + name +
+                              "\" cannot be read by this version, so nobody can prove that it is "
+                              "closed: mend the account"};
   }
   const std::string what = name.empty() ? "no CloudAccount has " + subscription
                                         : "CloudAccount \"" + name + "\" does not exist";
-  return Unknown{what + ", so nobody can prove that it is closed: apply the account again, with " +
+  return Unknown{
+      .message = what + ", so nobody can prove that it is closed: apply the account again, with " +
                  subscription + ", or see to it without Kubernetes (portcullis reap)"};
+}
+
+/// Whether it is over by itself, soon: one 404 is not believed, and a throttle says when it ends.
+bool passes(const Error& error) {
+  return error.kind == Error::Kind::not_found || error.kind == Error::Kind::throttled;
+}
+
+/// `what` has not been read: looking failed, or it has not been tried yet.
+Unknown unread(const std::string& what, const std::optional<Error>& error, const char* not_yet) {
+  if (!error) return {.message = what + not_yet, .hindered = false};
+  return {.message = what + " cannot be read: " + plan::steady_text(error->message),
+          .hindered = !passes(*error)};
+}
+
+Unknown unswept(const World& world, const std::string& account) {
+  const auto view = world.account_views.find(account);
+  return unread("CloudAccount \"" + account + "\"",
+                view == world.account_views.end() ? std::nullopt : view->second.error,
+                ": its groups have not all been read yet");
+}
+
+Unknown unread_machine(const std::string& id, const MachineView* view) {
+  return unread("machine " + model::short_name(id), view == nullptr ? std::nullopt : view->error,
+                " has not been read yet");
 }
 
 }  // namespace
@@ -52,12 +78,11 @@ std::optional<Unknown> what_is_unknown(const World& world, const model::AccessVe
   for (const auto& target : verdict.targets) {
     if (auto lost = lost_account(world, verdict, target.resource_id)) return lost;
     const auto* account = world.account_of(target.resource_id);
-    if (!world.swept(account->meta.name)) {
-      return Unknown{"the groups of the account have not all been read yet"};
-    }
-    const auto machine = world.machines.find(resource_key(target.resource_id));
-    if (machine == world.machines.end() || (!machine->second.machine && !machine->second.gone)) {
-      return Unknown{"machine " + model::short_name(target.resource_id) + " has not been read yet"};
+    if (!world.swept(account->meta.name)) return unswept(world, account->meta.name);
+    const auto found = world.machines.find(resource_key(target.resource_id));
+    const MachineView* machine = found == world.machines.end() ? nullptr : &found->second;
+    if (machine == nullptr || (!machine->machine && !machine->gone)) {
+      return unread_machine(target.resource_id, machine);
     }
     for (const auto& key : world.groups.that_hold(Holds::unclear)) {
       const GroupView& view = world.groups.at(key);
@@ -66,15 +91,16 @@ std::optional<Unknown> what_is_unknown(const World& world, const model::AccessVe
         // Others' groups that cannot be read hold up nobody else; on this grant's ways they do
         // (below).
         if (!view.listed_with_ours) continue;
-        return Unknown{"NSG \"" + model::short_name(view.id) + "\" cannot be read" +
-                       (view.error ? ": " + view.error->message : std::string())};
+        return unread("NSG \"" + model::short_name(view.id) + "\"", view.error,
+                      " has not been read yet");
       }
       for (const auto& rule : view.group->rules) {
         if (!looks_open(world, verdict, rule)) continue;
-        return Unknown{"rule \"" + rule.name + "\" in NSG \"" + model::short_name(view.id) +
-                           "\" is named like ours and lets somebody in, but its description was "
-                           "changed: remove it by hand",
-                       view.id};
+        return Unknown{.message = "rule \"" + rule.name + "\" in NSG \"" +
+                                  model::short_name(view.id) +
+                                  "\" is named like ours and lets somebody in, but its description "
+                                  "was changed: remove it by hand",
+                       .group = view.id};
       }
     }
   }

@@ -9,7 +9,8 @@ namespace portcullis::controllers {
 
 struct Unknown {
   std::string message;
-  std::string group{};  ///< id of the group that it is about and that can be read; empty: none
+  bool hindered = true;  ///< somebody has to act; false: it is about to be looked at
+  std::string group{};   ///< id of the group that it is about and that can be read; empty: none
 };
 
 /// What has to be known before "closed" can be said of a grant, wherever its rules may be, and is

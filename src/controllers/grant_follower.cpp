@@ -122,7 +122,9 @@ Task<Result<runtime::Next>> GrantFollower::follow(RequestPointer request, Verdic
   // The rules of an open grant are named with it: so it is open when its groups' plans know it.
   const bool open = verdict->granted && !ended_at &&
                     (evidence.open || request->status.state == plan::state::active);
-  if ((final_before && !evidence.closed && !evidence.judged) ||
+  // Whoever deletes it waits for us, and has to be told for what.
+  const bool has_to_tell = request->meta.deleting && evidence.hindered;
+  if ((final_before && !evidence.closed && !evidence.judged && !has_to_tell) ||
       (open && !is_planned(world_, *verdict))) {
     co_return runtime::Next{.at = now + look_soon};
   }

@@ -23,6 +23,9 @@ struct Evidence {
   bool open = false;  ///< all that was granted is proven open
   /// False: too little has been read yet to say anything about the end.
   bool judged = true;
+  /// Nor will be by itself: looking failed, or nobody can look. `message` says what has to be
+  /// mended.
+  bool hindered = false;
   bool closed = false;  ///< nothing of ours lets anybody in for it, read after its end
   /// Nothing of ours ever let anybody in for it, from its start on. False: that is not known.
   bool never_stood = false;

@@ -1,3 +1,5 @@
+#include <functional>
+
 #include "controllers/account_reconciler.hpp"
 #include "request_scene.hpp"
 
@@ -98,6 +100,103 @@ TEST_CASE_METHOD(Unproven, "who waits for a rule elsewhere learns soon that it w
   CHECK(world.request_queue.ready() == 1);
   REQUIRE(pass());
   CHECK(state() == "Revoked");
+}
+
+/// What keeps somebody from looking whether it is closed, and who mends it.
+struct Hindrance {
+  const char* what;
+  const char* said;
+  std::function<void(Unproven&)> come;
+  std::function<void(Unproven&)> go;
+};
+
+const std::vector<Hindrance>& hindrances() {
+  static const Error denied{.kind = Error::Kind::forbidden, .message = "403 AuthorizationFailed"};
+  static const Error disabled{.kind = Error::Kind::forbidden,
+                              .message = "403 SubscriptionNotFound"};
+  static const std::vector<Hindrance> all = {
+      {"its policy and its account went", "no CloudAccount has subscription 11111111-",
+       [](Unproven& s) {
+         s.api.objects.erase("cloudaccounts/prod");
+         s.api.objects.erase("jitpolicies/prod-ssh");
+         s.world.remembered_accounts.clear();
+       },
+       [](Unproven& s) { s.api.objects["cloudaccounts/prod"] = s.held(s.account()); }},
+      {"its machine may not be read", "machine web-1 cannot be read: 403 AuthorizationFailed",
+       [](Unproven& s) { s.cloud.fail_always["read_machine"] = denied; },
+       [](Unproven& s) { s.cloud.fail_always.clear(); }},
+      {"its subscription was deleted",
+       "CloudAccount \"prod\" cannot be read: 403 SubscriptionNotFound",
+       [](Unproven& s) { s.cloud.fail_always["check"] = disabled; },
+       [](Unproven& s) { s.cloud.fail_always.clear(); }},
+  };
+  return all;
+}
+
+TEST_CASE("a record that has to go and cannot be proven closed again says what keeps it",
+          "[controllers]") {
+  for (const Hindrance& hindrance : hindrances()) {
+    DYNAMIC_SECTION(hindrance.what) {
+      Unproven scene;
+      scene.open();
+      scene.clock.advance(10min);
+      REQUIRE(scene.group_pass());
+      REQUIRE(scene.pass());
+      REQUIRE(scene.state() == "Expired");
+      scene.clock.advance(31s);
+      hindrance.come(scene);
+      scene.world.account_views.clear();
+      scene.restart();
+      (void)scene.account_pass();
+      scene.api.remove("accessrequests/ssh");
+      for (int i = 0; i < 3; ++i) {
+        (void)scene.pass();
+        (void)scene.group_pass();
+      }
+      INFO(scene.message());
+      CHECK(scene.state() == "Closing");
+      CHECK(scene.message().find(hindrance.said) != std::string::npos);
+      CHECK(scene.condition("Overdue")["status"] == "True");
+      CHECK(scene.condition("Complete")["status"] == "False");
+      CHECK(scene.is_held());
+
+      hindrance.go(scene);
+      scene.clock.advance(1min);
+      REQUIRE(scene.account_pass());
+      for (int i = 0; i < 3 && scene.is_held(); ++i) {
+        REQUIRE(scene.pass());
+        REQUIRE(scene.group_pass());
+      }
+      CHECK_FALSE(scene.is_held());
+    }
+  }
+}
+
+TEST_CASE_METHOD(Unproven,
+                 "a record that has to go keeps its word while it is only being looked at",
+                 "[controllers]") {
+  open();
+  clock.advance(10min);
+  REQUIRE(group_pass());
+  REQUIRE(pass());
+  REQUIRE(state() == "Expired");
+  const json status = asked()["status"];
+  restart();
+  api.remove("accessrequests/ssh");
+  SECTION("nobody has listed the groups") { world.account_views.clear(); }
+  SECTION("its machine does not answer 200 for a moment") {
+    cloud.fail_once["read_machine"] = {.kind = Error::Kind::not_found, .message = "404"};
+  }
+  SECTION("its group is about to be read") { REQUIRE(group_pass()); }
+  REQUIRE(pass());
+  CHECK(asked()["status"] == status);
+  REQUIRE(account_pass());
+  clock.advance(3s);
+  for (int i = 0; i < 3 && is_held(); ++i) {
+    REQUIRE(pass());
+    REQUIRE(group_pass());
+  }
+  CHECK_FALSE(is_held());
 }
 
 }  // namespace
