@@ -247,20 +247,16 @@ Task<Result<Done>> watch_over(World& world, kube::Client& client, VerdictPointer
 
 Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, VerdictPointer verdict) {
   const TimePoint now = world.clock.now();
-  if (!plan::counts(*verdict, world.operator_name)) {
-    // It never opened anything; if it is to go, nothing of ours holds it.
-    if (verdict->meta.deleting && verdict->meta.has_finalizer(model::finalizer)) {
-      co_return co_await remove_finalizer(client, verdicts, verdict->meta);
-    }
-    co_return Done{};
-  }
+  // Another installation's grant opens nothing here, but a rule that it left may still stand: its
+  // record is kept and let go like ours. It is not ours to write into.
+  const bool ours = plan::counts(*verdict, world.operator_name);
   std::optional<model::AccessVerdict::End> end;
   if (verdict->granted) {
     end = world.early_end(*verdict);
     if (end) world.remember_end(*verdict, *end);
     const TimePoint over = std::min(plan::ends_at(*verdict), end ? end->at : TimePoint::max());
-    const auto written =
-        co_await tend_ways(world, client, verdict, before_its_time(*verdict, end, now), over);
+    const auto to_write = ours ? before_its_time(*verdict, end, now) : std::nullopt;
+    const auto written = co_await tend_ways(world, client, verdict, to_write, over);
     if (!written) co_return fail(written.error());
     const auto evidence = gather_evidence(world, *verdict, over);
     if (!evidence.closed) {

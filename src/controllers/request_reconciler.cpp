@@ -10,6 +10,7 @@
 #include "controllers/grants.hpp"
 #include "controllers/request_report.hpp"
 #include "controllers/resources.hpp"
+#include "controllers/retention.hpp"
 #include "controllers/status_writer.hpp"
 #include "controllers/target_judge.hpp"
 #include "controllers/usage.hpp"
@@ -41,7 +42,9 @@ Task<Result<runtime::Next>> RequestReconciler::reconcile(std::string key) {
   std::optional<Error> orphan_error;
   for (const std::string& verdict_key : verdict_keys) {
     const Verdict verdict = world_.stores.verdicts.find(verdict_key);
-    if (!verdict || (request && request->meta.uid == verdict->request_uid)) continue;
+    if (!verdict || (request && request->meta.uid == verdict->request_uid && stays(*verdict))) {
+      continue;
+    }
     // What cannot be read is not gone.
     const auto tended = unreadable ? co_await watch_over(world_, client_, verdict)
                                    : co_await tend_past_verdict(world_, client_, verdict);
@@ -65,6 +68,12 @@ Task<Result<runtime::Next>> RequestReconciler::reconcile(std::string key) {
   if (verdict) forget_sent(request->meta.uid);
   if (verdict) co_return co_await follower_.follow(request, verdict);
   co_return co_await decide(request);
+}
+
+/// Whether the verdict about a request that is there stays as it is: one that does not count may go
+/// before its request.
+bool RequestReconciler::stays(const model::AccessVerdict& verdict) const {
+  return plan::counts(verdict, world_.operator_name) || !verdict.meta.deleting;
 }
 
 RequestReconciler::Verdict RequestReconciler::find_verdict(
@@ -94,13 +103,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
     co_return runtime::Next{};
   }
   if (const auto problem = problem_of_verdict(*request)) {
-    // What was said while it could be obeyed stands.
-    if (request->status.state.empty() || request->status.state == plan::state::pending) {
-      const auto reported = co_await report_waiting(
-          request, {.reason = plan::reason::verdict_failed, .message = *problem});
-      if (!reported) co_return fail(reported.error());
-    }
-    co_return runtime::Next{.at = world_.clock.now() + look_again};
+    co_return co_await wait_with_verdict(request, *problem);
   }
   const std::string policy_key = request->meta.ns + "/" + request->policy;
   const auto policy = world_.stores.policies.find(policy_key);
@@ -231,7 +234,28 @@ std::optional<std::string> RequestReconciler::problem_of_verdict(
   }
   if (world_.stores.verdicts.find(key) == nullptr) return std::nullopt;
   return "AccessVerdict \"" + request.meta.uid +
-         "\" was not written by this operator for it; whoever may has to delete it";
+         "\" was not written by this operator for it, so it opens nothing, and nothing else can be "
+         "decided: delete the request and apply it again";
+}
+
+/// Nothing can be decided beside the verdict that is there. The request is a record as long as that
+/// one is.
+Task<Result<runtime::Next>> RequestReconciler::wait_with_verdict(Request request,
+                                                                 std::string problem) {
+  const Verdict verdict = world_.stores.verdicts.find(request->meta.ns + "/" + request->meta.uid);
+  const std::string& said = request->status.state;
+  // What was said while it could be obeyed stands, unless another's word lets nobody in any more.
+  const bool open_to_say = said.empty() || said == plan::state::pending;
+  if (open_to_say || (verdict && !plan::is_final(said))) {
+    const auto reported = co_await report_waiting(
+        request, {.reason = plan::reason::verdict_failed, .message = std::move(problem)});
+    if (!reported) co_return fail(reported.error());
+  }
+  if (verdict && world_.clock.now() >= kept_until(*verdict, verdict->ended)) {
+    const auto retired = co_await retire(client_, request->meta);
+    if (!retired) co_return fail(retired.error());
+  }
+  co_return runtime::Next{.at = world_.clock.now() + look_again};
 }
 
 /// What the state of the admission policies says about an undecided request; nothing: trust it.

@@ -32,6 +32,7 @@ class RequestReconciler final : public runtime::Reconciler {
   using Verdict = kube::Store<model::AccessVerdict>::Pointer;
 
   Task<Result<runtime::Next>> decide(Request request);
+  Task<Result<runtime::Next>> wait_with_verdict(Request request, std::string problem);
   std::optional<std::string> problem_of_verdict(const model::AccessRequest& request) const;
   std::optional<plan::Decision> judge_guard(const model::AccessRequest& request) const;
   void note_sent(model::AccessVerdict verdict);
@@ -40,6 +41,7 @@ class RequestReconciler final : public runtime::Reconciler {
   Task<Result<Done>> report_waiting(Request request, plan::Decision why);
   Task<Result<bool>> has_verdict(Request request);
   Verdict find_verdict(const model::AccessRequest& request) const;
+  bool stays(const model::AccessVerdict& verdict) const;
 
   World& world_;
   kube::Client& client_;
