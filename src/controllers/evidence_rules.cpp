@@ -25,6 +25,15 @@ std::optional<model::PrefixSet> addresses_of(const World& world,
   return all;
 }
 
+bool share_ports(const model::PortSelection& port, const model::SecurityRule& rule) {
+  const auto any = model::Protocol::any;
+  if (port.protocol != any && rule.protocol != any && port.protocol != rule.protocol) return false;
+  if (rule.destination_ports.empty()) return true;
+  return std::ranges::any_of(rule.destination_ports, [&](const model::PortRange& range) {
+    return range.first <= port.range.last && port.range.first <= range.last;
+  });
+}
+
 /// Whether a rule that ends then is of the slots of this grant. One whose name says so and whose
 /// content does not is altered, and every plan closes those.
 bool is_of_slot(const model::AccessVerdict& verdict, const model::SecurityRule& rule,
@@ -91,6 +100,23 @@ bool may_be_of(const World& world, const model::AccessVerdict& verdict,
   return std::none_of(first, last, [&](const auto& other) {
     return other->meta.uid != verdict.meta.uid && accounts_for(world, *other, rule, *mark.until);
   });
+}
+
+bool may_let_in_for(const World& world, const model::AccessVerdict& verdict,
+                    const model::SecurityRule& rule) {
+  if (!rule.readable) return true;
+  if (plan::only_addresses(rule.source) && model::PrefixSet::of(rule.source.prefixes)
+                                               .intersect(model::PrefixSet::of(verdict.sources))
+                                               .empty()) {
+    return false;
+  }
+  if (std::ranges::none_of(verdict.ports,
+                           [&](const auto& port) { return share_ports(port, rule); })) {
+    return false;
+  }
+  const auto addresses = addresses_of(world, verdict);
+  return !addresses || !plan::only_addresses(rule.destination) ||
+         !addresses->intersect(model::PrefixSet::of(rule.destination.prefixes)).empty();
 }
 
 bool is_wanted(const model::AccessVerdict& verdict, const plan::WantedRule& wanted) {

@@ -11,6 +11,12 @@ namespace portcullis::controllers {
 bool may_be_of(const World& world, const model::AccessVerdict& verdict,
                const model::SecurityRule& rule, const plan::OwnMark& mark);
 
+/// Likewise of an allow rule that only its name says is ours: by its sources, ports and protocol,
+/// and by the addresses that the grant's machines have now. What cannot be read of it, or of them,
+/// may be anything.
+bool may_let_in_for(const World& world, const model::AccessVerdict& verdict,
+                    const model::SecurityRule& rule);
+
 /// Whether the rule, or a rule of the group's plan, is wanted for this grant.
 bool is_wanted(const model::AccessVerdict& verdict, const plan::WantedRule& wanted);
 bool is_wanted(const model::AccessVerdict& verdict, const GroupView& view);

@@ -1,8 +1,8 @@
 #include "controllers/evidence_unknown.hpp"
 
+#include "controllers/evidence_rules.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
-#include "plan/rule_shape.hpp"
 #include "plan/steady_text.hpp"
 
 namespace portcullis::controllers {
@@ -16,10 +16,7 @@ bool looks_open(const World& world, const model::AccessVerdict& verdict,
   const auto mark = plan::read_mark(rule, world.instance);
   if (!std::holds_alternative<plan::UnreadableMark>(mark)) return false;
   if (rule.access != model::Access::allow || plan::is_inert(rule)) return false;
-  return !plan::only_addresses(rule.source) ||
-         !model::PrefixSet::of(rule.source.prefixes)
-              .intersect(model::PrefixSet::of(verdict.sources))
-              .empty();
+  return may_let_in_for(world, verdict, rule);
 }
 
 /// Without its account nobody vouches for what is in the cloud; says so, and what to do.

@@ -88,6 +88,55 @@ TEST_CASE_METHOD(Fixture, "what others broke elsewhere holds up nobody", "[contr
   }
 }
 
+TEST_CASE_METHOD(Fixture, "a rule without its mark holds up whom it can let in", "[controllers]") {
+  model::SecurityRule rule = cloud.groups[key].rules.front();
+  rule.name = plan::rule_name(world.instance, plan::RuleKind::open, "x");
+  rule.priority = 130;
+  const auto closed_beside = [&] {
+    world.groups[key].group->rules.push_back(rule);
+    return look().closed;
+  };
+  SECTION("from everywhere to everything") {
+    rule.destination_ports = {{}};
+    CHECK_FALSE(closed_beside());
+  }
+  SECTION("to a range with its port") {
+    rule.destination_ports = {{443, 443}, {20, 30}};
+    CHECK_FALSE(closed_beside());
+  }
+  SECTION("to its machine") {
+    rule.destination = {.prefixes = {prefix("10.0.0.0/24")}};
+    CHECK_FALSE(closed_beside());
+  }
+  SECTION("to others' ports") {
+    rule.destination_ports = {{443, 443}, {8000, 8010}};
+    CHECK(closed_beside());
+  }
+  SECTION("with another protocol") {
+    rule.protocol = model::Protocol::udp;
+    CHECK(closed_beside());
+  }
+  SECTION("to others' machines") {
+    rule.source = {.tags = {"Internet"}};
+    rule.destination = {.prefixes = {prefix("10.0.0.5")}};
+    CHECK(closed_beside());
+  }
+  SECTION("to machines that cannot be told from its own") {
+    rule.destination = {.prefixes = {prefix("10.0.0.5")}};
+    SECTION("by a group") { rule.destination.groups = {"asg"}; }
+    SECTION("its machine is gone, and so are its addresses") {
+      world.machines[model::resource_key(vm)].machine.reset();
+      world.machines[model::resource_key(vm)].gone = true;
+    }
+    CHECK_FALSE(closed_beside());
+  }
+  SECTION("a rule that is not understood") {
+    rule.readable = false;
+    rule.destination_ports = {{443, 443}};
+    CHECK_FALSE(closed_beside());
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "a machine that is gone has no ways left", "[controllers]") {
   MachineView& view = world.machines[model::resource_key(vm)];
   view.machine.reset();
