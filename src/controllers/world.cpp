@@ -285,7 +285,12 @@ bool World::grants_resolved(const std::string& account) const {
   const auto running = VerdictIndex::ending_after(grants, clock.now());
   return std::all_of(running, grants.end(), [&](const auto& grant) {
     const auto& verdict = *grant;
-    if (awaits_clearance(verdict)) return false;
+    if (awaits_clearance(verdict)) {
+      return std::ranges::none_of(verdict.targets, [&](const auto& target) {
+        const auto* owner = account_of(target.resource_id);
+        return owner != nullptr && owner->meta.name == account;
+      });
+    }
     // The machines first: what a grant stands on takes longer to look up, and most are known.
     const bool known = std::ranges::all_of(verdict.targets, [&](const auto& target) {
       const auto view = machines.find(model::resource_key(target.resource_id));
