@@ -158,8 +158,9 @@ std::string PolicyLeaving::what_is_locked(const model::JitPolicy& policy, const 
   if (policy.keep_locks) return "";
   const auto account = world_.stores.accounts.find(policy.account);
   if (!account) {
-    return "CloudAccount \"" + policy.account +
-           "\" does not exist; apply it again, or set spec.onDelete: KeepLocks";
+    return "CloudAccount \"" + policy.account + "\" " +
+           why_missing(world_.stores.accounts, policy.account) +
+           "; apply it again, or set spec.onDelete: KeepLocks";
   }
   std::string left;
   if (!world_.swept(account->meta.name)) {

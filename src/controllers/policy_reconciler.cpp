@@ -50,7 +50,8 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
   plan::PolicyFindings findings;
   if (!account) {
     findings.problem_reason = plan::reason::account_not_found;
-    findings.problem = "CloudAccount \"" + policy->account + "\" does not exist";
+    findings.problem = "CloudAccount \"" + policy->account + "\" " +
+                       why_missing(world_.stores.accounts, policy->account);
   } else if (!model::allows_namespace(*account, policy->meta.ns)) {
     findings.problem_reason = plan::reason::namespace_not_allowed;
     findings.problem = "CloudAccount \"" + policy->account + "\" gives nothing to namespace \"" +

@@ -113,6 +113,8 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
                       .policy = policy.get(),
                       .account = account.get(),
                       .now = world_.clock.now()};
+  the_case.policy_error = why_unreadable(world_.stores.policies, policy_key);
+  if (policy) the_case.account_error = why_unreadable(world_.stores.accounts, policy->account);
   if (policy) the_case.usage = usage_of(world_, sent_, *request, *policy);
   std::set<std::string> deniers;
   for (const auto& said : world_.said_about(request->meta.ns, request->meta.uid, request->policy)) {

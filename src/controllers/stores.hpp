@@ -7,6 +7,7 @@
 #include "model/account.hpp"
 #include "model/policy.hpp"
 #include "model/request.hpp"
+#include "plan/words.hpp"
 
 namespace portcullis::controllers {
 
@@ -29,5 +30,19 @@ struct Stores {
            requests.poisoned().empty() && verdicts.poisoned().empty();
   }
 };
+
+/// Why the object of that key cannot be understood; empty: it can, or is not there.
+template <typename T>
+std::string why_unreadable(const kube::Store<T>& store, const std::string& key) {
+  const Error* error = store.why_poisoned(key);
+  return error == nullptr ? "" : error->message;
+}
+
+/// "does not exist" or "is there and cannot be understood: …", of what the store does not show.
+template <typename T>
+std::string why_missing(const kube::Store<T>& store, const std::string& key) {
+  const std::string why = why_unreadable(store, key);
+  return why.empty() ? "does not exist" : plan::not_understood(why);
+}
 
 }  // namespace portcullis::controllers

@@ -60,6 +60,10 @@ class Store final : public ObjectSink {
   }
   /// Keys of objects that could not be decoded: there, but not understood.
   const std::set<std::string>& poisoned() const { return poisoned_; }
+  /// Why the object of that key is one of those; null if it is not.
+  const Error* why_poisoned(const std::string& key) const {
+    return poisoned_.contains(key) ? &why_poisoned_.at(key) : nullptr;
+  }
 
   void put(simdjson::dom::element object) override {
     const std::string key = key_of_(object);
@@ -67,6 +71,7 @@ class Store final : public ObjectSink {
     if (!decoded) {
       on_poison_(key, decoded.error());
       (replacing_ ? new_poisoned_ : poisoned_).insert(key);
+      why_poisoned_.insert_or_assign(key, decoded.error());
       forget(key);
       return;
     }
@@ -98,6 +103,8 @@ class Store final : public ObjectSink {
     poisoned_ = std::move(new_poisoned_);
     new_objects_.clear();
     new_poisoned_.clear();
+    std::erase_if(why_poisoned_,
+                  [this](const auto& entry) { return !poisoned_.contains(entry.first); });
     const bool first = !std::exchange(synced_, true);
     // A listener may look at the whole store: so it is told only when all is in place.
     const auto after = objects_;
@@ -143,6 +150,7 @@ class Store final : public ObjectSink {
   std::map<std::string, Pointer> new_objects_;
   std::set<std::string> poisoned_;
   std::set<std::string> new_poisoned_;
+  std::map<std::string, Error> why_poisoned_;  ///< of those in either set, and some that were
   bool replacing_ = false;
   bool synced_ = false;
 };

@@ -48,6 +48,10 @@ Finding in_time(const Case& c) {
 
 Finding policy_is_there(const Case& c) {
   if (c.policy != nullptr) return {};
+  if (!c.policy_error.empty()) {
+    return wait(reason::policy_not_ready, "waits for JitPolicy \"" + c.request.policy +
+                                              "\", which " + not_understood(c.policy_error));
+  }
   return wait(reason::policy_not_found, "waits for JitPolicy \"" + c.request.policy +
                                             "\", which does not exist in namespace \"" +
                                             c.request.meta.ns + "\"");
@@ -73,7 +77,8 @@ Finding policy_is_live(const Case& c) {
 Finding account_allows(const Case& c) {
   if (c.account == nullptr) {
     return wait(reason::account_not_found,
-                "waits for CloudAccount \"" + c.policy->account + "\", which does not exist");
+                "waits for CloudAccount \"" + c.policy->account + "\", which " +
+                    (c.account_error.empty() ? "does not exist" : not_understood(c.account_error)));
   }
   if (c.account->freeze) {
     return refuse(reason::frozen, "CloudAccount \"" + c.account->meta.name + "\" is frozen");

@@ -20,11 +20,13 @@ struct Usage {
   std::string live_request{};     ///< one of the requester's live requests, for the message
 };
 
-/// All that a decision is made of. Pointers may be null: not there.
+/// All that a decision is made of. Pointers may be null: not there, or there and not understood.
 struct Case {
   const model::AccessRequest& request;
   const model::JitPolicy* policy = nullptr;
   const model::CloudAccount* account = nullptr;
+  std::string policy_error{};              ///< why it cannot be understood; empty: it is not there
+  std::string account_error{};             ///< likewise
   std::span<const TargetState> targets{};  ///< of the policy
   bool targets_current = false;  ///< they were looked at under the policy's current generation
   Usage usage{};

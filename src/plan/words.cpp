@@ -69,4 +69,8 @@ const char* to_string(TargetState::State state) {
   return "Unresolved";
 }
 
+std::string not_understood(const std::string& why) {
+  return "is there and cannot be understood: " + why;
+}
+
 }  // namespace portcullis::plan

@@ -18,4 +18,7 @@ std::string list_targets(std::span<const TargetState> targets);
 std::string list_prefixes(const std::vector<model::Prefix>& prefixes);
 std::string join(const std::vector<std::string>& parts);
 
+/// "is there and cannot be understood: …": of an object, and why.
+std::string not_understood(const std::string& why);
+
 }  // namespace portcullis::plan

@@ -93,6 +93,9 @@ TEST_CASE("An object that cannot be decoded drops its older copy, within a repla
   CHECK(world.store.poisoned() == std::set<std::string>{"ns/a"});
   world.store.end_replace();
   CHECK(world.store.poisoned() == std::set<std::string>{"ns/b"});
+  CHECK(world.store.why_poisoned("ns/a") == nullptr);
+  REQUIRE(world.store.why_poisoned("ns/b") != nullptr);
+  CHECK_FALSE(world.store.why_poisoned("ns/b")->message.empty());
   CHECK(contents(world.store) == Contents{{"ns/a", "well"}, {"ns/c", "well"}});
   world.erase("b");
   CHECK(world.store.poisoned().empty());
