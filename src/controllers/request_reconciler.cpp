@@ -65,6 +65,7 @@ Task<Result<runtime::Next>> RequestReconciler::reconcile(std::string key) {
     world_.request_queue.add_at(key, world_.clock.now() + look_again);
   }
   const Verdict verdict = find_verdict(*request);
+  if (verdict || request->meta.deleting) waited_for_policy_.erase(request->meta.uid);
   if (verdict) forget_sent(request->meta.uid);
   if (verdict) co_return co_await follower_.follow(request, verdict);
   co_return co_await decide(request);
@@ -112,6 +113,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   plan::Case the_case{.request = *request,
                       .policy = policy.get(),
                       .account = account.get(),
+                      .waited_for_policy = waited_for_policy_.contains(request->meta.uid),
                       .now = world_.clock.now()};
   the_case.policy_error = why_unreadable(world_.stores.policies, policy_key);
   if (policy) the_case.account_error = why_unreadable(world_.stores.accounts, policy->account);
@@ -200,6 +202,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
                   .message = "the decision cannot be recorded: " + recorded.error().message});
     co_return fail(recorded.error());
   }
+  if (plan::waits_for_policy(the_case, decision)) waited_for_policy_.insert(request->meta.uid);
   const auto reported = co_await report_waiting(request, decision);
   if (!reported) co_return fail(reported.error());
   const TimePoint soon = world_.clock.now() + look_again;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "controllers/grant_follower.hpp"
@@ -51,6 +52,7 @@ class RequestReconciler final : public runtime::Reconciler {
   /// Grants that were sent but that the store does not show yet, by request uid: they count for
   /// limits.
   std::map<std::string, model::AccessVerdict> sent_;
+  std::set<std::string> waited_for_policy_;  ///< uids of undecided requests that did
 };
 
 }  // namespace portcullis::controllers

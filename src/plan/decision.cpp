@@ -18,14 +18,25 @@ Decision refuse(const char* why, std::string message) {
   return {.kind = Decision::Kind::refuse, .reason = why, .message = std::move(message)};
 }
 
+Duration usual_time(const Case& c) {
+  return model::decision_timeout(c.policy == nullptr ? model::JitPolicy{} : *c.policy);
+}
+
+/// Nobody waits for machines that were not asked for.
+bool is_ready_for_it(const Case& c) {
+  if (c.policy == nullptr || !c.targets_current) return false;
+  if (!c.policy->enforce) return true;
+  return std::ranges::all_of(
+      find_all_targets(c.targets, c.request.targets),
+      [](const TargetState* target) { return target->state == TargetState::State::locked; });
+}
+
 TimePoint decide_until(const Case& c) {
-  // Where the policy is missing or not ready, its owner gets an hour to mend it.
-  const Duration patience =
-      c.policy == nullptr
-          ? Duration(std::chrono::hours(1))
-          : std::max(model::decision_timeout(*c.policy),
-                     c.targets_current ? Duration(0) : Duration(std::chrono::hours(1)));
-  return c.request.meta.created + patience;
+  // Its owner gets an hour to mend a policy, and whoever waited for that is served when it is done.
+  constexpr Duration to_mend = std::chrono::hours(1);
+  const Duration usual = usual_time(c);
+  const bool has_to_mend = c.waited_for_policy || !is_ready_for_it(c);
+  return c.request.meta.created + (has_to_mend ? std::max(usual, to_mend) : usual);
 }
 
 Finding requester_is_known(const Case& c) {
@@ -205,6 +216,14 @@ Decision grant(const Case& c) {
 }
 
 }  // namespace
+
+bool waits_for_policy(const Case& the_case, const Decision& decision) {
+  if (decision.kind != Decision::Kind::wait) return false;
+  if (the_case.now > the_case.request.meta.created + usual_time(the_case)) return false;
+  return decision.reason == reason::policy_not_found ||
+         decision.reason == reason::policy_not_ready ||
+         decision.reason == reason::account_not_found;
+}
 
 Decision decide(const Case& the_case) {
   // The order is the order of the messages: what the requester can mend comes before what others

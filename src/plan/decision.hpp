@@ -28,7 +28,8 @@ struct Case {
   std::string policy_error{};              ///< why it cannot be understood; empty: it is not there
   std::string account_error{};             ///< likewise
   std::span<const TargetState> targets{};  ///< of the policy
-  bool targets_current = false;  ///< they were looked at under the policy's current generation
+  bool targets_current = false;    ///< they were looked at under the policy's current generation
+  bool waited_for_policy = false;  ///< it was seen to wait for its policy while it was in time
   Usage usage{};
   std::vector<std::string> denied_by{};  ///< who filed a Deny, each once
   TimePoint now{};
@@ -49,8 +50,15 @@ struct Decision {
   std::optional<TimePoint> again_at{};
 };
 
+/// Whether the request is, in its usual time, to wait for what its policy is not: there,
+/// understood, with an account, the asked machines locked. Later that is no news to anybody who
+/// asked.
+bool waits_for_policy(const Case& the_case, const Decision& decision);
+
 /// Runs the checks in their order; the first that has something to say decides. A grant is never
-/// more than the request asks and the policy allows. Pure.
+/// more than the request asks and the policy allows. Undecided it is refused when its time is over:
+/// the policy's `approval.timeout`, or an hour if that is more and the policy is, or was seen to
+/// be, not ready for it. Pure.
 Decision decide(const Case& the_case);
 
 }  // namespace portcullis::plan

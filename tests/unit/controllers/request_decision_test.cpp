@@ -156,6 +156,71 @@ TEST_CASE_METHOD(RequestScene, "what nobody decides in time is refused for good"
   check_nothing_opens();
 }
 
+/// Somebody's rule lets everybody past the lock.
+struct Bypassed : RequestScene {
+  Bypassed() {
+    model::SecurityRule rule = cloud.groups[key].rules.back();
+    rule.name = "above";
+    rule.priority = 100;
+    cloud.groups[key].rules.insert(cloud.groups[key].rules.begin(), rule);
+    look();
+  }
+
+  void look() {
+    know_addresses();
+    REQUIRE(group_pass());
+    REQUIRE(policy_pass());
+    REQUIRE(pass());
+  }
+
+  void mend() {
+    std::erase_if(cloud.groups[key].rules, [](const auto& rule) { return rule.name == "above"; });
+    look();
+    REQUIRE(pass());
+  }
+};
+
+TEST_CASE_METHOD(Bypassed, "a policy that is not ready has an hour, and whoever waited is served",
+                 "[controllers]") {
+  REQUIRE(state() == "Pending");
+  REQUIRE(condition("Ready")["reason"] == "PolicyNotReady");
+  clock.advance(20min);
+  look();
+  CHECK(state() == "Pending");
+  CHECK(message().find("Bypassed") != std::string::npos);
+  SECTION("within it: granted") {
+    mend();
+    CHECK(verdict_object()["spec"]["outcome"] == "Granted");
+  }
+  SECTION("after it: nobody decided in time") {
+    clock.advance(40min + 1s);
+    look();
+    REQUIRE(pass());
+    CHECK(state() == "TimedOut");
+    CHECK(message().find("nobody decided until " + format_rfc3339(clock.now() - 1s)) !=
+          std::string::npos);
+  }
+  SECTION("who did not see it wait grants nothing that late") {
+    restart();
+    REQUIRE(pass());
+    CHECK(state() == "Pending");
+    mend();
+    CHECK(state() == "TimedOut");
+    check_nothing_opens();
+  }
+}
+
+TEST_CASE_METHOD(RequestScene, "a request that waited for something else has a quarter of an hour",
+                 "[controllers]") {
+  may_decide = false;
+  REQUIRE(pass());
+  clock.advance(15min + 1s);
+  may_decide = true;
+  REQUIRE(pass());
+  REQUIRE(pass());
+  CHECK(state() == "TimedOut");
+}
+
 TEST_CASE_METHOD(RequestScene, "somebody else's no refuses it", "[controllers]") {
   SECTION("said under its policy") {
     say("Deny", "bob");

@@ -115,6 +115,31 @@ std::vector<Row> rows() {
        refuse,
        reason::timed_out,
        {"2026-11-22T13:00:00Z"}},
+      {"the asked machine is not locked for more than the usual time",
+       [](Scene& s) {
+         s.targets[0].state = TargetState::State::bypassed;
+         s.now = t0 + 60min;
+       },
+       wait,
+       reason::policy_not_ready,
+       {"web-1", "Bypassed"}},
+      {"the asked machine is not locked for an hour",
+       [](Scene& s) {
+         s.targets[0].state = TargetState::State::bypassed;
+         s.now = t0 + 61min;
+       },
+       refuse,
+       reason::timed_out,
+       {"2026-11-22T13:00:00Z"}},
+      {"another machine is not locked",
+       [](Scene& s) {
+         s.targets.push_back(Scene::machine("web-2", "web"));
+         s.targets[1].state = TargetState::State::bypassed;
+         s.now = t0 + 16min;
+       },
+       refuse,
+       reason::timed_out,
+       {"2026-11-22T12:15:00Z"}},
       {"policy going",
        [](Scene& s) { s.policy.meta.deleting = true; },
        refuse,
