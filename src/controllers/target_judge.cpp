@@ -277,7 +277,7 @@ void judge_target(const World& world, const model::CloudAccount& account,
     return;
   }
   target.state = State::locked;
-  target.message = "nobody reaches the ports outside a grant, by NSG rules";
+  target.message = "nobody reaches the ports outside a grant or an exception, by NSG rules";
   for (const auto& way : target.machine.paths) {
     for (const auto& port : policy.ports) judge_port(world, account, policy, port, way, target);
   }

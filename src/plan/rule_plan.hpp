@@ -38,10 +38,10 @@ enum class ProblemKind {
   no_capacity,       ///< the group would exceed a limit of the cloud: not written
   unreadable_mark,   ///< named like ours, cannot be understood: left alone
   orphan_lock,       ///< a lock or keep whose owner nobody knows: left alone
-  orphan_open,  ///< an open or shut rule nobody wants, left because it is not to be removed (yet)
-  other_instance,   ///< a rule of another instance; overdue if `until` has passed
-  cleanup_blocked,  ///< a rule of ours that lets nobody in cannot be removed (found when it is
-                    ///< tried)
+  orphan_open,       ///< an open or shut rule nobody wants, left because orphans are only reported
+  other_instance,    ///< a rule of another instance; overdue if `until` has passed
+  cleanup_blocked,   ///< a rule of ours that lets nobody in cannot be removed (found when it is
+                     ///< tried)
 };
 
 const char* to_string(ProblemKind kind);  ///< "NoFreePriority", …: the words of conditions

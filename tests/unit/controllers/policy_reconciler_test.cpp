@@ -107,6 +107,19 @@ TEST_CASE_METHOD(Fixture, "right after a start, what was over long ago holds up 
   CHECK(let_go());
 }
 
+TEST_CASE_METHOD(Fixture, "a lock says no more than it proves: exceptions stay let in",
+                 "[controllers]") {
+  json held = policy();
+  held["metadata"]["finalizers"] = {model::finalizer};
+  held["spec"]["ports"][0]["exceptions"] = {{{"sources", {"10.0.9.0/28"}}, {"reason", "bastion"}}};
+  put(world.stores.policies, held);
+  REQUIRE(pass(groups, key));
+  policy_pass();
+  const auto& target = world.policy_views["team-a/prod-ssh"].targets.at(0);
+  REQUIRE(target.state == plan::TargetState::State::locked);
+  CHECK(target.message == "nobody reaches the ports outside a grant or an exception, by NSG rules");
+}
+
 TEST_CASE_METHOD(Fixture, "locks do not go with an account that is not there", "[controllers]") {
   REQUIRE(pass(groups, key));
   delete_policy();
