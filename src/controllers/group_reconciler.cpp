@@ -182,18 +182,10 @@ Task<Result<Done>> GroupReconciler::read(cloud::Provider* provider, std::string 
 void GroupReconciler::replan(const std::string& key) {
   GroupView& view = world_.groups[key];
   const auto* account = world_.account_of(view.id);
-  const auto id = model::parse_resource_id(view.id);
-  if (account == nullptr || !id || !view.group) return;
+  if (account == nullptr || !view.group) return;
   plan_wants(view, *account, key);
   if (note_drift(world_, view)) plan_wants(view, *account, key);
   leave_drifted(world_, view.plan);
-  // Outside its scope the account may look, and close what is its own, but never add.
-  if (!model::may_write(*account, id->resource_group)) {
-    std::erase_if(view.plan.changes, [](const plan::Change& change) {
-      return change.kind == plan::Change::Kind::put &&
-             change.change_class != plan::ChangeClass::close;
-    });
-  }
   settle_attempts(view, world_.clock.now());
   note_closing(view, world_.clock.now());
   tell_orphans(world_, view, *account);

@@ -219,6 +219,8 @@ plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& a
   plan::GroupDesired desired;
   desired.instance = world.instance;
   desired.bands = account.priorities;
+  const auto id = model::parse_resource_id(group_key);
+  desired.may_add = id && model::may_write(account, id->resource_group);
   const OwnRules rules = own_rules(world, group_key);
   for (const auto& key : policies_concerned(world, group_key, rules)) {
     const auto policy = world.stores.policies.find(key);

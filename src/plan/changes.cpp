@@ -124,7 +124,7 @@ class Writer {
   void change(const Proposal& proposal) {
     const SecurityRule& target = *proposal.target;
     const bool placed = target.priority != 0;
-    if (!placed) {
+    if (!placed && desired_.may_add) {
       const model::Band& band = band_of(desired_.bands, proposal.mark.kind);
       blocked(proposal, ProblemKind::no_free_priority,
               "No priority from " + std::to_string(band.from) + " to " + std::to_string(band.to) +
@@ -142,8 +142,9 @@ class Writer {
     SecurityRule target = *proposal.target;
     const SecurityRule& actual = *proposal.actual;
     const bool open = lets_in(actual);
-    if (!placed && !open) return;
-    if (!placed) target.priority = actual.priority;
+    const bool moves = placed && may_widen(proposal);
+    if (!moves && !open) return;
+    if (!moves) target.priority = actual.priority;
     const SecurityRule both = with_destinations_of(target, actual);
     if (!same_rule(both, actual)) {
       put(proposal,
@@ -154,7 +155,7 @@ class Writer {
     } else if (wants_rewriting(actual, target)) {
       put(proposal, ChangeClass::lock, both, write_failed_before);
     }
-    if (!same_rule(both, target)) {
+    if (desired_.may_add && !same_rule(both, target)) {
       put(proposal, ChangeClass::unlock, target, "the policy no longer wants all addresses");
     }
   }
@@ -205,6 +206,7 @@ class Writer {
   }
 
   bool may_widen(const Proposal& proposal) const {
+    if (!desired_.may_add) return false;
     if (proposal.mark.kind == RuleKind::open) return desired_.may_open;
     return proposal.mark.kind != RuleKind::keep || desired_.may_keep;
   }

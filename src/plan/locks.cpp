@@ -114,6 +114,7 @@ Owners::Owners(const GroupDesired& desired) {
   for (const KeepWant& want : desired.keeps) known_.insert(want.owner);
   for (const ReleaseEvidence& release : desired.releases) {
     known_.insert(release.owner);
+    if (!desired.may_add && release.why == ReleaseEvidence::Why::complete) continue;
     const auto [entry, added] = releases_.try_emplace(release.owner, release);
     // The order of the list must mean nothing.
     if (!added && release.why == ReleaseEvidence::Why::leaving) entry->second = release;

@@ -22,7 +22,7 @@ bool keep_fits_name(const model::SecurityRule& rule, const OwnMark& mark,
 struct Owners {
   explicit Owners(const GroupDesired& desired);
 
-  /// Whether the owner's locks may go, and why.
+  /// Whether the owner's locks may go from this group, and why.
   const ReleaseEvidence* release(const std::string& owner) const;
   bool known(const std::string& owner) const { return known_.contains(owner); }
 

@@ -71,6 +71,10 @@ struct GroupDesired {
   bool everything_known = false;
   /// False where orphans are only to be reported: unexpired allows and shutters nobody wants stay.
   bool remove_orphans = true;
+  /// False: the account may not write the group (any more). What is open closes, and who leaves
+  /// takes all along; nothing is added or moved, and evidence that is `complete` releases nothing:
+  /// what cannot be locked again stays locked.
+  bool may_add = true;
   /// False: no open rule is created or widened. Closing and locking go on, and so do exceptions: a
   /// lock without them would cut off a bastion.
   bool may_open = true;
