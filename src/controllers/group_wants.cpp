@@ -27,6 +27,15 @@ std::vector<model::Prefix> addresses_behind(const model::VirtualMachine& machine
   return out;
 }
 
+void want_exceptions(plan::GroupDesired& desired, const model::JitPolicy& policy,
+                     const std::string& owner, const std::vector<model::Prefix>& destinations) {
+  for (auto& exception : exceptions_of(policy)) {
+    exception.owner = owner;
+    exception.destinations = destinations;
+    desired.keeps.push_back(std::move(exception));
+  }
+}
+
 void want_locks(plan::GroupDesired& desired, const model::JitPolicy& policy,
                 const std::string& owner, const std::vector<model::Prefix>& destinations,
                 bool with_exceptions) {
@@ -34,17 +43,7 @@ void want_locks(plan::GroupDesired& desired, const model::JitPolicy& policy,
     desired.locks.push_back(
         {.owner = owner, .destinations = destinations, .ports = ports, .protocol = protocol});
   }
-  if (!with_exceptions) return;
-  for (const auto& port : policy.ports) {
-    for (const auto& exception : port.exceptions) {
-      desired.keeps.push_back({.owner = owner,
-                               .destinations = destinations,
-                               .ports = {port.range},
-                               .protocol = port.protocol,
-                               .sources = exception.sources,
-                               .service_tag = exception.service_tag});
-    }
-  }
+  if (with_exceptions) want_exceptions(desired, policy, owner, destinations);
 }
 
 void gather_policy(plan::GroupDesired& desired, const World& world,
@@ -52,6 +51,9 @@ void gather_policy(plan::GroupDesired& desired, const World& world,
                    const std::string& group_key) {
   const std::string owner = plan::owner_of(account.meta.name, policy.meta.ns, policy.meta.name);
   desired.known_owners.push_back(owner);
+  // Who may come in at all is said by the spec alone, wherever its machines are.
+  desired.exceptions_known.push_back(owner);
+  want_exceptions(desired, policy, owner, {});
   const auto found = world.policy_views.find(policy.meta.key());
   if (found == world.policy_views.end() || found->second.uid != policy.meta.uid) return;
   const PolicyView& view = found->second;
@@ -197,6 +199,21 @@ std::map<model::Protocol, std::vector<model::PortRange>> ports_by_protocol(
     const model::JitPolicy& policy) {
   std::map<model::Protocol, std::vector<model::PortRange>> out;
   for (const auto& port : policy.ports) out[port.protocol].push_back(port.range);
+  return out;
+}
+
+std::vector<plan::KeepWant> exceptions_of(const model::JitPolicy& policy) {
+  std::vector<plan::KeepWant> out;
+  for (const auto& port : policy.ports) {
+    for (const auto& exception : port.exceptions) {
+      out.push_back({.owner = {},
+                     .destinations = {},
+                     .ports = {port.range},
+                     .protocol = port.protocol,
+                     .sources = exception.sources,
+                     .service_tag = exception.service_tag});
+    }
+  }
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "controllers/world.hpp"
 #include "plan/rule_wants.hpp"
@@ -15,6 +16,9 @@ plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& a
 
 /// Uids of the grants that are over while a rule of the group may still live for them by its mark.
 std::set<std::string> grants_over(const World& world, const std::string& group_key);
+
+/// The exceptions of a policy, without owner and destinations.
+std::vector<plan::KeepWant> exceptions_of(const model::JitPolicy& policy);
 
 /// The ports of a policy, those of one protocol together.
 std::map<model::Protocol, std::vector<model::PortRange>> ports_by_protocol(

@@ -61,8 +61,8 @@ Task<Result<Done>> read_policy(World& world, kube::Client& client, PolicyPointer
     world.inventory_queue.add(policy->account);
   }
   PolicyView& view = world.policy_views[key];
-  const bool changed = view.uid != policy->meta.uid || view.generation != policy->meta.generation ||
-                       view.complete != found.complete;
+  const bool said_anew = view.uid != policy->meta.uid || view.generation != policy->meta.generation;
+  const bool changed = said_anew || view.complete != found.complete;
   std::set<std::string> had;
   std::set<std::string> groups;  // in which something else may be wanted now
   for (const auto& target : view.targets) {
@@ -85,7 +85,7 @@ Task<Result<Done>> read_policy(World& world, kube::Client& client, PolicyPointer
       if (comes || known == world.groups.end() || !known->second.passed) groups.insert(id);
     }
   }
-  if (found.released) mark_locking_groups(world, *policy);
+  if (found.released || said_anew) mark_locking_groups(world, *policy);
   for (const auto& id : groups) world.mark_group(id, runtime::Workqueue::Urgency::normal);
   if (found.error) co_return fail(*found.error);
   co_return Done{};

@@ -8,6 +8,8 @@
 #include "controllers/settling.hpp"
 #include "controllers/standing.hpp"
 #include "model/resource_id.hpp"
+#include "plan/exceptions.hpp"
+#include "plan/rule_shape.hpp"
 #include "plan/scope.hpp"
 #include "plan/words.hpp"
 
@@ -19,6 +21,7 @@ using State = plan::TargetState::State;
 plan::Permitted permitted_by(const World& world, const model::JitPolicy& policy,
                              const model::PolicyPort& port, const plan::FilterPath& path) {
   const std::string owner = plan::owner_of(policy.account, policy.meta.ns, policy.meta.name);
+  const auto exceptions = plan::exceptions_anywhere(exceptions_of(policy));
   plan::Permitted permitted;
   for (const auto& exception : port.exceptions) {
     permitted.sources = permitted.sources.unite(model::PrefixSet::of(exception.sources));
@@ -29,10 +32,11 @@ plan::Permitted permitted_by(const World& world, const model::JitPolicy& policy,
     if (view == world.groups.end()) continue;
     for (const auto& wanted : view->second.plan.wanted) {
       const bool live = wanted.mark.kind == plan::RuleKind::open && !wanted.grants.empty();
-      const bool exception = wanted.mark.kind == plan::RuleKind::keep && wanted.mark.owner == owner;
-      if (live || exception) {
-        permitted.rules.push_back(wanted.rule);
-      }
+      // That a rule is to stay for now makes nobody an exception whom the policy does not name.
+      const bool exception = wanted.mark.kind == plan::RuleKind::keep &&
+                             wanted.mark.owner == owner &&
+                             !plan::lets_in_beyond(wanted.rule, exceptions);
+      if (live || exception) permitted.rules.push_back(wanted.rule);
     }
   }
   return permitted;

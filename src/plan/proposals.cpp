@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "plan/exceptions.hpp"
 #include "plan/locks.hpp"
 #include "plan/slots.hpp"
 
@@ -15,7 +16,7 @@ using model::SecurityRule;
 class Proposer {
  public:
   Proposer(const GroupDesired& desired, const OwnRules& own, TimePoint now)
-      : desired_(desired), own_(own), now_(now), owners_(desired) {}
+      : desired_(desired), own_(own), now_(now), owners_(desired), exceptions_(desired, own) {}
 
   Proposals propose() && {
     for (auto& [name, draft] : draft_locks(desired_)) want_lock(name, std::move(draft));
@@ -64,10 +65,8 @@ class Proposer {
 
   void want_keep(const std::string& name, Draft draft) {
     const Existing* existing = find(name);
-    if (existing != nullptr && owners_.release(draft.mark.owner) == nullptr &&
-        keep_fits_name(*existing->rule, draft.mark, desired_.instance)) {
-      keep_destinations(draft.rule, PrefixSet::of(existing->rule->destination.prefixes)
-                                        .intersect(locked_with(*existing->rule, draft.mark)));
+    if (owners_.release(draft.mark.owner) == nullptr) {
+      keep_destinations(draft.rule, exceptions_.stand_at(draft.rule, draft.mark.owner));
     }
     add(name, draft.mark, existing).target = std::move(draft.rule);
   }
@@ -78,40 +77,15 @@ class Proposer {
     list = PrefixSet::of(list).unite(standing.of_family(family)).cover();
   }
 
-  /// The addresses that the keep's owner has locked on the same ports.
-  PrefixSet locked_with(const SecurityRule& keep, const OwnMark& mark) const {
-    PrefixSet locked;
-    for (const auto& [name, existing] : own_) {
-      const SecurityRule& rule = *existing.rule;
-      if (!existing.mark || existing.mark->kind != RuleKind::lock ||
-          existing.mark->owner != mark.owner || rule.access != model::Access::deny ||
-          rule.protocol != keep.protocol ||
-          merge_ports(rule.destination_ports) != merge_ports(keep.destination_ports)) {
-        continue;
-      }
-      locked = locked.unite(PrefixSet::of(rule.destination.prefixes));
-    }
-    return locked;
-  }
-
   /// Whether all that the exception lets in is let in by those that its owner wants now.
   bool is_within_wanted(const SecurityRule& keep, const OwnMark& mark) const {
-    PrefixSet sources;
+    std::vector<SecurityRule> wanted;
     for (const auto& [name, proposal] : seen_) {
-      if (proposal.mark.kind != RuleKind::keep || proposal.mark.owner != mark.owner ||
-          !proposal.target) {
-        continue;
-      }
-      const SecurityRule& wanted = *proposal.target;
-      const bool covers =
-          wanted.protocol == keep.protocol &&
-          merge_ports(wanted.destination_ports) == merge_ports(keep.destination_ports) &&
-          wanted.source.tags == keep.source.tags &&
-          PrefixSet::of(wanted.destination.prefixes)
-              .contains(PrefixSet::of(keep.destination.prefixes));
-      if (covers) sources = sources.unite(PrefixSet::of(wanted.source.prefixes));
+      const bool stays = proposal.mark.kind == RuleKind::keep &&
+                         proposal.mark.owner == mark.owner && proposal.target;
+      if (stays) wanted.push_back(*proposal.target);
     }
-    return keep.source.tags.empty() && sources.contains(PrefixSet::of(keep.source.prefixes));
+    return !lets_in_beyond(keep, wanted);
   }
 
   void leave_lock(const std::string& name, const Existing& existing) {
@@ -141,8 +115,9 @@ class Proposer {
 
   void leave_keep(const std::string& name, const Existing& existing) {
     const SecurityRule& rule = *existing.rule;
+    const std::string& owner = existing.mark->owner;
     Proposal& proposal = add(name, *existing.mark, &existing);
-    const auto* release = owners_.release(existing.mark->owner);
+    const auto* release = owners_.release(owner);
     if (!lets_in(rule)) {
       if (release != nullptr || is_inert(rule)) {
         proposal.removal = ChangeClass::cleanup;
@@ -154,7 +129,7 @@ class Proposer {
       // Whoever may come in before and after is not cut off between: it outlives the lock that it
       // is from, and goes when what takes its place stands.
       const bool leaves = release->why == ReleaseEvidence::Why::leaving;
-      const bool goes_on = leaves ? !locked_with(rule, *existing.mark).empty()
+      const bool goes_on = leaves ? !exceptions_.locked_with(rule, owner).empty()
                                   : is_within_wanted(rule, *existing.mark);
       proposal.removal = goes_on && keep_fits_name(rule, *existing.mark, desired_.instance)
                              ? ChangeClass::unlock
@@ -167,8 +142,13 @@ class Proposer {
       proposal.reason = "somebody altered the rule";
       return;
     }
+    if (exceptions_.is_withdrawn(rule, owner)) {
+      proposal.removal = ChangeClass::close;
+      proposal.reason = "the policy has no such exception";
+      return;
+    }
     const bool locked =
-        locked_with(rule, *existing.mark).contains(PrefixSet::of(rule.destination.prefixes));
+        exceptions_.locked_with(rule, owner).contains(PrefixSet::of(rule.destination.prefixes));
     if (!locked && desired_.everything_known && desired_.remove_orphans) {
       proposal.removal = ChangeClass::close;
       proposal.reason = "an exception from no lock";
@@ -266,6 +246,7 @@ class Proposer {
   const OwnRules& own_;
   TimePoint now_;
   Owners owners_;
+  Exceptions exceptions_;
   std::map<std::string, Proposal> seen_;
   Proposals result_;
 };

@@ -1,6 +1,7 @@
 #include "plan/rule_shape.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "model/resource_id.hpp"
 
@@ -113,6 +114,22 @@ bool lets_in_beyond(const SecurityRule& rule, const SecurityRule& limit) {
            within(rule.source_ports, limit.source_ports) &&
            within(rule.destination_ports, limit.destination_ports) &&
            within(rule.protocol, limit.protocol));
+}
+
+bool lets_in_beyond(const SecurityRule& rule, std::span<const SecurityRule> limits) {
+  SecurityRule all = rule;
+  all.source = {};
+  for (const SecurityRule& limit : limits) {
+    SecurityRule from_anywhere = limit;
+    from_anywhere.source = {.any = true};
+    if (lets_in_beyond(rule, from_anywhere)) continue;
+    const Endpoint& more = limit.source;
+    all.source.any = all.source.any || more.any;
+    std::ranges::copy(more.prefixes, std::back_inserter(all.source.prefixes));
+    std::ranges::copy(more.tags, std::back_inserter(all.source.tags));
+    std::ranges::copy(more.groups, std::back_inserter(all.source.groups));
+  }
+  return lets_in_beyond(rule, all);
 }
 
 std::optional<SecurityRule> narrowed(const SecurityRule& wanted, const SecurityRule& actual) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,10 @@ bool lets_in(const model::SecurityRule& rule);
 
 /// Whether `rule` lets, or may let, somebody in whom the allow rule `limit` does not.
 bool lets_in_beyond(const model::SecurityRule& rule, const model::SecurityRule& limit);
+
+/// The same for limits of which each that has its ports, protocols and destinations adds its
+/// sources.
+bool lets_in_beyond(const model::SecurityRule& rule, std::span<const model::SecurityRule> limits);
 
 /// `wanted` cut down to what `actual` lets in anyhow; nothing if they share no sources, or if
 /// `actual` is not at least as wide in everything but its addresses.

@@ -63,6 +63,10 @@ struct GroupDesired {
   std::vector<KeepWant> keeps{};
   std::vector<OpenWant> opens{};
   std::vector<ReleaseEvidence> releases{};
+  /// Owners whose spec is read: `keeps` holds all their exceptions, without destinations where no
+  /// machine is known. No other exception of theirs stays: to shut out whom nobody lets in any more
+  /// takes no reading of machines.
+  std::vector<std::string> exceptions_known{};
   /// Owners that exist although they want nothing here and give no evidence (not resolved yet):
   /// their rules are no orphans. Owners of wants and releases need not be repeated.
   std::vector<std::string> known_owners{};

@@ -1,0 +1,78 @@
+#include "plan/exceptions.hpp"
+
+#include "plan/locks.hpp"
+#include "plan/rule_shape.hpp"
+
+namespace portcullis::plan {
+
+using model::PrefixSet;
+using model::SecurityRule;
+
+namespace {
+
+bool same_ports(const SecurityRule& a, const SecurityRule& b) {
+  return a.protocol == b.protocol &&
+         merge_ports(a.destination_ports) == merge_ports(b.destination_ports);
+}
+
+}  // namespace
+
+std::vector<SecurityRule> exceptions_anywhere(std::span<const KeepWant> wants) {
+  std::vector<SecurityRule> rules;
+  rules.reserve(wants.size());
+  for (const KeepWant& want : wants) {
+    SecurityRule rule{.name = {},
+                      .access = model::Access::allow,
+                      .protocol = want.protocol,
+                      .source = {.prefixes = want.sources},
+                      .destination = {.any = true},
+                      .destination_ports = want.ports};
+    if (want.sources.empty()) rule.source.tags = {want.service_tag};
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
+Exceptions::Exceptions(const GroupDesired& desired, const OwnRules& own)
+    : desired_(desired), own_(own) {
+  for (const std::string& owner : desired.exceptions_known) said_[owner];
+  for (const KeepWant& want : desired.keeps) {
+    const auto owner = said_.find(want.owner);
+    if (owner == said_.end()) continue;
+    for (auto& rule : exceptions_anywhere({&want, 1})) owner->second.push_back(std::move(rule));
+  }
+}
+
+bool Exceptions::is_withdrawn(const SecurityRule& keep, const std::string& owner) const {
+  const auto said = said_.find(owner);
+  return said != said_.end() && lets_in_beyond(keep, said->second);
+}
+
+PrefixSet Exceptions::locked_with(const SecurityRule& keep, const std::string& owner) const {
+  PrefixSet locked;
+  for (const auto& [name, existing] : own_) {
+    const SecurityRule& rule = *existing.rule;
+    if (!existing.mark || existing.mark->kind != RuleKind::lock || existing.mark->owner != owner ||
+        rule.access != model::Access::deny || !same_ports(rule, keep)) {
+      continue;
+    }
+    locked = locked.unite(PrefixSet::of(rule.destination.prefixes));
+  }
+  return locked;
+}
+
+PrefixSet Exceptions::stand_at(const SecurityRule& keep, const std::string& owner) const {
+  PrefixSet standing;
+  for (const auto& [name, existing] : own_) {
+    const SecurityRule& rule = *existing.rule;
+    if (!existing.mark || existing.mark->kind != RuleKind::keep || existing.mark->owner != owner ||
+        !lets_in(rule) || !same_ports(rule, keep) ||
+        !keep_fits_name(rule, *existing.mark, desired_.instance)) {
+      continue;
+    }
+    standing = standing.unite(PrefixSet::of(rule.destination.prefixes));
+  }
+  return standing.intersect(locked_with(keep, owner));
+}
+
+}  // namespace portcullis::plan

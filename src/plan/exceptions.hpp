@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "plan/proposals.hpp"
+#include "plan/rule_wants.hpp"
+
+namespace portcullis::plan {
+
+/// What exceptions of one owner let in, as rules for wherever its machines are.
+std::vector<model::SecurityRule> exceptions_anywhere(std::span<const KeepWant> wants);
+
+/// The exceptions that stand in a group, against what their owners say. Keeps that do not fit their
+/// names count for nothing.
+class Exceptions {
+ public:
+  /// Both have to outlive it.
+  Exceptions(const GroupDesired& desired, const OwnRules& own);
+
+  /// Whether the keep lets in somebody, wherever, whom its owner is known to let in no more.
+  bool is_withdrawn(const model::SecurityRule& keep, const std::string& owner) const;
+
+  /// The addresses that the owner has locked on the keep's ports.
+  model::PrefixSet locked_with(const model::SecurityRule& keep, const std::string& owner) const;
+
+  /// Of these addresses those for which any exception of the owner stands on the ports: what it
+  /// says instead is for them as well.
+  model::PrefixSet stand_at(const model::SecurityRule& keep, const std::string& owner) const;
+
+ private:
+  const GroupDesired& desired_;
+  const OwnRules& own_;
+  std::map<std::string, std::vector<model::SecurityRule>> said_;  ///< by owners that are known
+};
+
+}  // namespace portcullis::plan

@@ -1,0 +1,123 @@
+#include <catch2/catch.hpp>
+
+#include "plan/exceptions.hpp"
+#include "plan_world.hpp"
+
+// Exceptions that stand, against what their policies say now: with all machines read, and without.
+namespace portcullis::plan {
+namespace {
+
+KeepWant said(const std::vector<std::string>& sources) { return keep_of(owner_a, {}, sources); }
+
+/// Two machines are locked, and a bastion reaches both.
+GroupDesired two_machines() {
+  auto desired = desire();
+  desired.locks = {lock_of(owner_a, {"10.0.0.4", "10.0.0.6"})};
+  desired.keeps = {keep_of(owner_a, {"10.0.0.4", "10.0.0.6"}, {"10.0.9.0/28"})};
+  desired.exceptions_known = {owner_a};
+  return desired;
+}
+
+/// Then one of them is not read any more, and the policy says this.
+GroupDesired half_read(const std::vector<std::string>& sources) {
+  auto desired = desire();
+  desired.exceptions_known = {owner_a};
+  desired.locks = {lock_of(owner_a, {"10.0.0.4"})};
+  desired.keeps = {keep_of(owner_a, {"10.0.0.4"}, sources), said(sources)};
+  return desired;
+}
+
+const model::SecurityRule& keep_in(const model::SecurityGroup& group) {
+  return *std::ranges::find_if(group.rules, is_allow);
+}
+
+TEST_CASE("An exception that its policy says no more closes, though no machine is read") {
+  auto desired = two_machines();
+  const auto group = opened(desired);
+  desired.locks.clear();
+  desired.keeps.clear();
+  SECTION("when there is none any more") {}
+  SECTION("when there are others") { desired.keeps = {said({"10.0.8.0/28"})}; }
+  SECTION("when it is of another port") {
+    desired.keeps = {said({"10.0.9.0/28"})};
+    desired.keeps[0].ports = {port(3389)};
+  }
+  SECTION("when only a part of it is left") { desired.keeps = {said({"10.0.9.0/29"})}; }
+  SECTION("when it is another policy's") {
+    desired.keeps = {said({"10.0.9.0/28"})};
+    desired.keeps[0].owner = owner_b;
+  }
+  const auto plan = plan_rules(desired, group, noon);
+  REQUIRE(classes(plan) == Texts{"remove close"});
+  CHECK(plan.changes[0].rule.name == keep_in(group).name);
+  CHECK(plan.changes[0].reason == "the policy has no such exception");
+}
+
+TEST_CASE("An exception that its policy still says stays, though no machine is read") {
+  auto desired = two_machines();
+  const auto group = opened(desired);
+  desired.locks.clear();
+  desired.keeps.clear();
+  SECTION("in the same words") { desired.keeps = {said({"10.0.9.0/28"})}; }
+  SECTION("in two") { desired.keeps = {said({"10.0.9.0/29"}), said({"10.0.9.8/29"})}; }
+  SECTION("for more ports") {
+    desired.keeps = {said({"10.0.9.0/28"})};
+    desired.keeps[0].ports = {{.first = 20, .last = 25}};
+    desired.keeps[0].protocol = model::Protocol::any;
+  }
+  SECTION("as far as is known: its policy cannot be read") { desired.exceptions_known.clear(); }
+  CHECK(plan_rules(desired, group, noon).in_sync());
+}
+
+TEST_CASE("A rule that somebody made up under a policy's mark is no exception of it") {
+  auto forged = two_machines();
+  SECTION("for addresses") { forged.keeps[0].sources = prefixes({"0.0.0.0/1"}); }
+  SECTION("for a tag") {
+    forged.keeps[0].sources.clear();
+    forged.keeps[0].service_tag = "Internet";
+  }
+  auto group = opened(forged);
+  const auto desired = half_read({"10.0.9.0/28"});
+  CHECK(classes(plan_rules(desired, group, noon)) == Texts{"remove close", "put keep"});
+}
+
+TEST_CASE("What a policy says instead is for the machines, too, that are not read but locked") {
+  auto group = opened(two_machines());
+  SECTION("more: what stands goes when all is read, whoever comes in meanwhile may") {
+    auto desired = half_read({"10.0.9.0/24"});
+    CHECK(classes(plan_rules(desired, group, noon)) == Texts{"put keep"});
+    REQUIRE(apply(group, plan_rules(desired, group, noon)) == "");
+    CHECK(texts(group.rules.back().destination) == Texts{"10.0.0.4/32", "10.0.0.6/32"});
+    desired.releases = {{.owner = owner_a}};
+    auto all = classes(plan_rules(desired, group, noon));
+    std::ranges::sort(all);  // two closings have no order but their names'
+    CHECK(all == Texts{"put close", "put unlock", "remove close"});
+  }
+  SECTION("less") {
+    const auto desired = half_read({"10.0.9.0/29"});
+    CHECK(classes(plan_rules(desired, group, noon)) == Texts{"remove close", "put keep"});
+    REQUIRE(apply(group, plan_rules(desired, group, noon)) == "");
+    CHECK(texts(keep_in(group).destination) == Texts{"10.0.0.4/32", "10.0.0.6/32"});
+  }
+}
+
+TEST_CASE("Several rules together let in what each lets in, on the same ports and addresses") {
+  const auto keep = keep_in(opened(two_machines()));
+  const auto beyond = [&](std::vector<KeepWant> wants) {
+    return lets_in_beyond(keep, exceptions_anywhere(wants));
+  };
+  CHECK_FALSE(beyond({said({"10.0.9.0/24"})}));
+  CHECK_FALSE(beyond({said({"10.0.9.8/29"}), said({"10.0.9.0/29"})}));
+  CHECK(beyond({}));
+  CHECK(beyond({said({"10.0.9.8/29"})}));
+  auto elsewhere = said({"10.0.9.0/29"});
+  elsewhere.ports = {port(3389)};
+  CHECK(beyond({said({"10.0.9.8/29"}), elsewhere}));
+  auto unread = keep;
+  unread.readable = false;
+  CHECK(
+      lets_in_beyond(unread, exceptions_anywhere(std::vector{said({"0.0.0.0/1", "128.0.0.0/1"})})));
+}
+
+}  // namespace
+}  // namespace portcullis::plan
