@@ -15,6 +15,14 @@ bool same_ports(const SecurityRule& a, const SecurityRule& b) {
          merge_ports(a.destination_ports) == merge_ports(b.destination_ports);
 }
 
+/// A lock has all ports of a protocol, an exception those of one entry.
+bool locks_ports_of(const SecurityRule& lock, const SecurityRule& keep) {
+  SecurityRule reach = keep;
+  reach.destination_ports = lock.destination_ports;
+  reach.protocol = lock.protocol;
+  return !lets_in_beyond(keep, reach);
+}
+
 }  // namespace
 
 std::vector<SecurityRule> exceptions_anywhere(std::span<const KeepWant> wants) {
@@ -53,7 +61,7 @@ PrefixSet Exceptions::locked_with(const SecurityRule& keep, const std::string& o
   for (const auto& [name, existing] : own_) {
     const SecurityRule& rule = *existing.rule;
     if (!existing.mark || existing.mark->kind != RuleKind::lock || existing.mark->owner != owner ||
-        rule.access != model::Access::deny || !same_ports(rule, keep)) {
+        rule.access != model::Access::deny || !locks_ports_of(rule, keep)) {
       continue;
     }
     locked = locked.unite(PrefixSet::of(rule.destination.prefixes));

@@ -101,6 +101,40 @@ TEST_CASE("What a policy says instead is for the machines, too, that are not rea
   }
 }
 
+TEST_CASE("An exception of one port is from the lock of all ports of its protocol") {
+  auto desired = two_machines();
+  desired.locks[0].ports = {port(22), port(3389)};
+  desired.locks[0].protocol = model::Protocol::tcp;
+  desired.keeps[0].protocol = model::Protocol::tcp;
+  auto group = opened(desired);
+  SECTION("whose policy nobody knows: both stay") {
+    desired.locks.clear();
+    desired.keeps.clear();
+    desired.exceptions_known.clear();
+    CHECK(plan_rules(desired, group, noon).in_sync());
+  }
+  SECTION("of which one machine is not read: it stays for both") {
+    desired.locks[0].destinations = prefixes({"10.0.0.4"});
+    desired.keeps[0].destinations = prefixes({"10.0.0.4"});
+    CHECK(plan_rules(desired, group, noon).in_sync());
+  }
+  SECTION("whose policy leaves: it goes last") {
+    desired.locks.clear();
+    desired.keeps.clear();
+    desired.releases = {{.owner = owner_a, .why = ReleaseEvidence::Why::leaving}};
+    const auto plan = plan_rules(desired, group, noon);
+    REQUIRE(classes(plan) == Texts{"remove unlock", "remove unlock"});
+    CHECK(is_allow(plan.changes[1].rule));
+  }
+  SECTION("which never was one of other ports") {
+    desired.locks.clear();
+    desired.keeps.clear();
+    desired.exceptions_known.clear();
+    std::ranges::find_if_not(group.rules, is_allow)->destination_ports = {port(3389)};
+    CHECK(classes(plan_rules(desired, group, noon)) == Texts{"remove close"});
+  }
+}
+
 TEST_CASE("Several rules together let in what each lets in, on the same ports and addresses") {
   const auto keep = keep_in(opened(two_machines()));
   const auto beyond = [&](std::vector<KeepWant> wants) {
