@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "plan/capacity.hpp"
 
@@ -212,7 +213,10 @@ class Writer {
   }
 
   void widen(const Proposal& proposal, std::string reason) {
-    if (!may_widen(proposal)) return;
+    if (!may_widen(proposal)) {
+      blocked_.insert({proposal.mark.kind, proposal.mark.owner});
+      return;
+    }
     // What may belong to a grant not resolved yet is left, not furthered.
     if (proposal.mark.kind == RuleKind::open && proposal.grants.empty()) return;
     put(proposal, class_of(proposal.mark.kind), *proposal.target, std::move(reason));
@@ -220,9 +224,7 @@ class Writer {
 
   void emit(Step& each) {
     const Proposal& proposal = *each.proposal;
-    const bool unlocks = each.change_class == ChangeClass::unlock;
-    // What protects instead could not be written: then the old lock stays.
-    if (unlocks && blocked_owners_.contains(proposal.mark.owner)) return;
+    if (each.change_class == ChangeClass::unlock && is_held_back(proposal.mark)) return;
 
     const auto standing = after_.find(proposal.name);
     const Capacity before = standing == after_.end() ? Capacity{} : Capacity::of(standing->second);
@@ -255,8 +257,15 @@ class Writer {
                              .owner = proposal.mark.owner});
   }
 
+  /// Whether what stands instead, or protects what it is for, is not written: then the old one
+  /// stays.
+  bool is_held_back(const OwnMark& old) const {
+    return blocked_.contains({RuleKind::lock, old.owner}) ||
+           (old.kind == RuleKind::keep && blocked_.contains({RuleKind::keep, old.owner}));
+  }
+
   void blocked(const Proposal& proposal, ProblemKind kind, std::string message) {
-    if (proposal.mark.kind == RuleKind::lock) blocked_owners_.insert(proposal.mark.owner);
+    blocked_.insert({proposal.mark.kind, proposal.mark.owner});
     Problem problem{.kind = kind,
                     .rule = proposal.target->name,
                     .priority = proposal.actual != nullptr ? proposal.actual->priority : 0,
@@ -276,7 +285,7 @@ class Writer {
   RulePlan& plan_;
   Capacity used_;
   std::map<std::string, SecurityRule> after_;
-  std::set<std::string> blocked_owners_;
+  std::set<std::pair<RuleKind, std::string>> blocked_;  ///< of whom not all of a kind is written
   std::vector<Step> steps_;
 };
 

@@ -135,6 +135,30 @@ TEST_CASE("An exception of one port is from the lock of all ports of its protoco
   }
 }
 
+TEST_CASE("An exception stays as long as what takes its place may not or cannot be written") {
+  auto desired = two_machines();
+  const auto group = opened(desired);
+  desired.keeps[0].sources = prefixes({"10.0.9.0/24"});
+  desired.releases = {{.owner = owner_a}};
+  REQUIRE(classes(plan_rules(desired, group, noon)) == Texts{"put keep", "remove unlock"});
+  SECTION("for whose it is cannot be told") { desired.may_keep = false; }
+  SECTION("for the group may not be written") { desired.may_add = false; }
+  SECTION("for no priority is free") { desired.bands.locks = {.from = 299, .to = 299}; }
+  SECTION("beside what another policy leaves behind") {
+    desired.may_keep = false;
+    auto both = group;
+    auto others = two_machines();
+    others.locks[0].owner = others.keeps[0].owner = owner_b;
+    REQUIRE(apply(both, plan_rules(others, both, noon)) == "");
+    desired.releases.push_back({.owner = owner_b, .why = ReleaseEvidence::Why::leaving});
+    CHECK(classes(plan_rules(desired, both, noon)) == Texts{"remove unlock", "remove unlock"});
+  }
+  const auto plan = plan_rules(desired, group, noon);
+  CHECK(std::ranges::none_of(plan.changes, [&](const Change& change) {
+    return change.rule.name == keep_in(group).name && change.kind == Change::Kind::remove;
+  }));
+}
+
 TEST_CASE("Several rules together let in what each lets in, on the same ports and addresses") {
   const auto keep = keep_in(opened(two_machines()));
   const auto beyond = [&](std::vector<KeepWant> wants) {
