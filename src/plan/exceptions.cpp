@@ -69,18 +69,21 @@ PrefixSet Exceptions::locked_with(const SecurityRule& keep, const std::string& o
   return locked;
 }
 
-PrefixSet Exceptions::stand_at(const SecurityRule& keep, const std::string& owner) const {
+PrefixSet Exceptions::stand_at(const Draft& keep,
+                               const std::map<std::string, Draft>& wanted) const {
+  const std::string& owner = keep.mark.owner;
   PrefixSet standing;
   for (const auto& [name, existing] : own_) {
     const SecurityRule& rule = *existing.rule;
     if (!existing.mark || existing.mark->kind != RuleKind::keep || existing.mark->owner != owner ||
-        !lets_in(rule) || !same_ports(rule, keep) ||
+        !lets_in(rule) || !same_ports(rule, keep.rule) ||
+        (wanted.contains(name) && name != keep.rule.name) ||
         !keep_fits_name(rule, *existing.mark, desired_.instance)) {
       continue;
     }
     standing = standing.unite(PrefixSet::of(rule.destination.prefixes));
   }
-  return standing.intersect(locked_with(keep, owner));
+  return standing.intersect(locked_with(keep.rule, owner));
 }
 
 }  // namespace portcullis::plan

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "plan/proposals.hpp"
+#include "plan/rule_shape.hpp"
 #include "plan/rule_wants.hpp"
 
 namespace portcullis::plan {
@@ -27,9 +27,9 @@ class Exceptions {
   /// The addresses that the owner has locked on the keep's ports.
   model::PrefixSet locked_with(const model::SecurityRule& keep, const std::string& owner) const;
 
-  /// Of these addresses those for which any exception of the owner stands on the ports: what it
-  /// says instead is for them as well.
-  model::PrefixSet stand_at(const model::SecurityRule& keep, const std::string& owner) const;
+  /// Of these addresses those for which this exception stands, or one of the owner on the ports
+  /// that is not `wanted` any more: what the owner says instead is for them as well.
+  model::PrefixSet stand_at(const Draft& keep, const std::map<std::string, Draft>& wanted) const;
 
  private:
   const GroupDesired& desired_;

@@ -20,7 +20,8 @@ class Proposer {
 
   Proposals propose() && {
     for (auto& [name, draft] : draft_locks(desired_)) want_lock(name, std::move(draft));
-    for (auto& [name, draft] : draft_keeps(desired_)) want_keep(name, std::move(draft));
+    const auto keeps = draft_keeps(desired_);
+    for (const auto& [name, draft] : keeps) want_keep(name, draft, keeps);
     propose_opens();
     for (const auto& [name, existing] : own_) {
       if (seen_.contains(name)) continue;
@@ -63,10 +64,10 @@ class Proposer {
     add(name, draft.mark, existing).target = std::move(draft.rule);
   }
 
-  void want_keep(const std::string& name, Draft draft) {
+  void want_keep(const std::string& name, Draft draft, const std::map<std::string, Draft>& wanted) {
     const Existing* existing = find(name);
     if (owners_.release(draft.mark.owner) == nullptr) {
-      keep_destinations(draft.rule, exceptions_.stand_at(draft.rule, draft.mark.owner));
+      keep_destinations(draft.rule, exceptions_.stand_at(draft, wanted));
     }
     add(name, draft.mark, existing).target = std::move(draft.rule);
   }
