@@ -67,9 +67,12 @@ inline GroupDesired random_desired() {
   for (int i = pick(0, 4); i > 0; --i) {
     desired.locks.push_back(
         {.owner = some_owner(), .destinations = some_machines(), .ports = some_ports()});
+    // As a policy with several ports has it.
+    if (flip()) desired.locks.back().ports = {port(22), port(3389)};
   }
   for (int i = pick(0, 3); i > 0; --i) {
     KeepWant want{.owner = some_owner(), .destinations = some_machines(), .ports = some_ports()};
+    if (rarely()) want.destinations.clear();  // none of its machines is known
     if (flip()) {
       want.sources = some_sources();
     } else {
@@ -93,10 +96,15 @@ inline GroupDesired random_desired() {
         {.owner = owner,
          .why = flip() ? ReleaseEvidence::Why::complete : ReleaseEvidence::Why::leaving});
   }
+  for (const std::string& owner : {owner_a, owner_b}) {
+    if (flip()) desired.exceptions_known.push_back(owner);
+  }
   if (flip()) desired.known_owners.push_back(some_owner());
   desired.everything_known = flip();
   desired.remove_orphans = !rarely();
   desired.may_open = !rarely();
+  desired.may_keep = !rarely();
+  desired.may_add = !rarely();
   return desired;
 }
 
@@ -167,7 +175,7 @@ inline SecurityGroup random_foreign() {
 inline SecurityGroup random_actual(bool weaken = false) {
   SecurityGroup group = random_foreign();
   auto before = random_desired();
-  before.may_open = true;
+  before.may_open = before.may_keep = before.may_add = true;
   apply(group, plan_rules(before, group, noon - std::chrono::minutes(2)));
   for (SecurityRule& rule : group.rules) {
     const bool ours = !std::holds_alternative<ForeignMark>(read_mark(rule, instance));
