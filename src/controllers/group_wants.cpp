@@ -69,9 +69,14 @@ void gather_policy(plan::GroupDesired& desired, const World& world,
   for (const std::string& machine : world.machines.behind(group_key)) {
     if (const auto place = view.place_of(machine)) behind.emplace(*place, machine);
   }
+  bool all_in_scope = true;
   for (const auto& [place, key] : behind) {
     const plan::TargetState& target = view.targets[place];
-    if (target.state == plan::TargetState::State::out_of_scope) continue;
+    // On another way it may be out of scope; here it is locked all the same.
+    if (!model::allows(account, policy.meta.ns, target.machine.resource_group)) {
+      all_in_scope = false;
+      continue;
+    }
     const auto destinations = addresses_behind(*world.machines.at(key).machine, group_key);
     // Exceptions stand above all locks: a younger policy's would open what an older one locks.
     const bool owns = older_claim(world, policy, target.machine.id) == nullptr;
@@ -80,7 +85,7 @@ void gather_policy(plan::GroupDesired& desired, const World& world,
   const Held held = held_addresses(world, policy, owner, group_key);
   if (!held.excepted.empty()) want_locks(desired, policy, owner, held.excepted, true);
   if (!held.locked.empty()) want_locks(desired, policy, owner, held.locked, false);
-  if (view.complete && view.generation == policy.meta.generation) {
+  if (view.complete && all_in_scope && view.generation == policy.meta.generation) {
     desired.releases.push_back({.owner = owner, .why = plan::ReleaseEvidence::Why::complete});
   }
 }

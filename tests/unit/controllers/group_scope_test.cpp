@@ -51,6 +51,26 @@ TEST_CASE_METHOD(Scoped, "what leaves the account's scope stays locked, whatever
   CHECK(world.groups[key].plan.in_sync());
 }
 
+TEST_CASE_METHOD(Scoped, "a machine stays locked where it can be, whatever else leads to it",
+                 "[controllers]") {
+  REQUIRE(pass());
+  // An interface more, behind a group that may not be written.
+  view().targets.at(0).state = plan::TargetState::State::out_of_scope;
+  REQUIRE(pass());
+  CHECK(kinds() == Kinds{"lock", "foreign"});
+}
+
+TEST_CASE_METHOD(Scoped,
+                 "what the account gives a namespace no more stays locked before that is said",
+                 "[controllers]") {
+  REQUIRE(pass());
+  json object = account();
+  object["spec"]["access"][0]["resourceGroups"] = json::array({"other"});
+  put(world.stores.accounts, object);
+  REQUIRE(pass());  // by what the last look at the policy found
+  CHECK(kinds() == Kinds{"lock", "foreign"});
+}
+
 TEST_CASE_METHOD(Scoped, "a policy that leaves unlocks out of the account's scope, too",
                  "[controllers]") {
   REQUIRE(pass());
