@@ -49,33 +49,52 @@ def is_going(client, kind: str, name: str) -> bool:
     return found is None or "deletionTimestamp" in found["metadata"]
 
 
-@pytest.mark.parametrize("how", ["background", "foreground", "orphan"])
-def test_records_stay_with_the_request_and_go_after_it(how, here):
-    admin, operator, uid = here(f"goes-{how}")
-    option = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}[how]
-    assert admin.delete("AccessRequest", "ssh", f"?propagationPolicy={option}").status == 200
-    assert admin.get("AccessRequest", "ssh")["metadata"]["deletionTimestamp"]
+def let_go(admin, operator) -> None:
+    """The operator's own finalizer alone: foreground and orphan deletion put one of Kubernetes beside it."""
 
-    def operator_has_let_go() -> bool:
-        """Its own finalizer alone: foreground and orphan deletion put one of Kubernetes beside it."""
+    def has_let_go() -> bool:
         metadata = operator.get("AccessRequest", "ssh")["metadata"]
         others = [name for name in metadata["finalizers"] if name != "portcullis.dev/close"]
         change = {"metadata": {"finalizers": others or None, "resourceVersion": metadata["resourceVersion"]}}
         return operator.patch("AccessRequest", "ssh", change).status == 200
 
-    verdict = admin.get("AccessVerdict", uid)
-    assert verdict["metadata"]["finalizers"] == ["portcullis.dev/close"]
-    if how != "foreground":  # there the records go first; the request still waits for the operator
-        assert admin.get("AccessDecision", "yes") and "deletionTimestamp" not in verdict["metadata"]
-    wait_for(operator_has_let_go, 20, "the finalizer removed", interval=0.1)
+    wait_for(has_let_go, 20, "the finalizer removed", interval=0.1)
     wait_for(lambda: admin.get("AccessRequest", "ssh") is None, 60, "the request gone", interval=0.1)
-    if how == "orphan":  # who asks for orphans keeps the records
-        assert not is_going(admin, "AccessDecision", "yes") and not is_going(admin, "AccessVerdict", uid)
-        return
+
+
+def wait_collected(admin, operator, uid: str) -> None:
     wait_for(lambda: admin.get("AccessDecision", "yes") is None, 60, "the decision collected", interval=0.1)
     wait_for(lambda: is_going(admin, "AccessVerdict", uid), 60, "the verdict on its way", interval=0.1)
     assert operator.patch("AccessVerdict", uid, {"metadata": {"finalizers": None}}).status == 200
     assert admin.get("AccessVerdict", uid) is None
+
+
+@pytest.mark.parametrize("how", ["Background", "Foreground"])
+def test_records_stay_with_the_request_and_go_after_it(how, here):
+    admin, operator, uid = here(f"goes-{how.lower()}")
+    assert admin.delete("AccessRequest", "ssh", f"?propagationPolicy={how}").status == 200
+    assert admin.get("AccessRequest", "ssh")["metadata"]["deletionTimestamp"]
+    verdict = admin.get("AccessVerdict", uid)
+    assert verdict["metadata"]["finalizers"] == ["portcullis.dev/close"]
+    if how != "Foreground":  # there the records go first; the request still waits for the operator
+        assert admin.get("AccessDecision", "yes") and "deletionTimestamp" not in verdict["metadata"]
+    let_go(admin, operator)
+    wait_collected(admin, operator, uid)
+
+
+def test_who_asks_for_orphans_keeps_the_records(here):
+    admin, operator, uid = here("goes-orphan")
+    # The collector frees the dependents that it has seen. It watches each kind in order: when it has collected
+    # what was made later, it has seen these.
+    later = here("made-later")
+    assert later[0].delete("AccessRequest", "ssh", "?propagationPolicy=Background").status == 200
+    let_go(*later[:2])
+    wait_collected(*later)
+    assert admin.delete("AccessRequest", "ssh", "?propagationPolicy=Orphan").status == 200
+    let_go(admin, operator)
+    for kind, name in (("AccessDecision", "yes"), ("AccessVerdict", uid)):
+        assert not is_going(admin, kind, name)
+        assert not admin.get(kind, name)["metadata"].get("ownerReferences")
 
 
 def test_a_namespace_goes_when_the_operator_lets_go(collecting, here):
