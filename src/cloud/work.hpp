@@ -14,7 +14,7 @@ enum class Work : std::uint8_t {
   lock,
   opening,  ///< unlocking, too, and the readings that locks and openings stand on
   drift,    ///< whether all is as it was; cleaning up
-  survey,   ///< readings of machines whose policy was judged before: thousands, after a start
+  survey,   ///< readings of machines whose policy was ready before: thousands, after a start
 };
 inline constexpr std::size_t kinds_of_work = 6;
 

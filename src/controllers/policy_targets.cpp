@@ -5,6 +5,7 @@
 #include "controllers/account_problem.hpp"
 #include "controllers/ambiguity.hpp"
 #include "controllers/selections.hpp"
+#include "model/condition_types.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 #include "plan/scope.hpp"
@@ -39,8 +40,12 @@ bool is_named_like_instance(std::string_view name) {
          std::ranges::all_of(name.substr(last + 1), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// Whether its status says something already.
-bool told_before(const model::JitPolicy& policy) { return !policy.status.changes.empty(); }
+/// Whether its status says that all was as wanted.
+bool is_said_to_be_ready(const model::JitPolicy& policy) {
+  return std::ranges::any_of(policy.status.changes, [](const auto& condition) {
+    return condition.type == model::condition_type::ready && condition.status == model::Truth::yes;
+  });
+}
 
 /// Why a machine that may well be there could not be read, if it is the cloud that keeps us from
 /// it.
@@ -306,15 +311,18 @@ Task<PolicyTargets> gather_targets(World& world, std::shared_ptr<const model::Ji
   const bool looked_at = before != world.policy_views.end() &&
                          before->second.uid == policy->meta.uid &&
                          before->second.generation == policy->meta.generation;
-  // Who writes a policy waits for its locks. What was judged before, by whom was before us, too,
-  // can wait: after a start there may be thousands.
-  const bool judged = looked_at || (before == world.policy_views.end() && told_before(*policy));
+  // Who writes a policy waits for its locks, until all its machines have been read once. What was
+  // ready before, told by whoever was before us, too, can wait: after a start there may be
+  // thousands.
+  const bool changed = before != world.policy_views.end() && !looked_at;
+  const bool can_wait =
+      !changed && (is_said_to_be_ready(*policy) || (looked_at && before->second.complete));
   // Who changes a policy wants to know how its machines are now.
-  auto reads =
-      co_await world.survey_machines(account->meta.name, ids,
-                                     {.max_age = read_for,
-                                      .may_stand = looked_at,
-                                      .work = judged ? cloud::Work::survey : cloud::Work::opening});
+  auto reads = co_await world.survey_machines(
+      account->meta.name, ids,
+      {.max_age = read_for,
+       .may_stand = looked_at,
+       .work = can_wait ? cloud::Work::survey : cloud::Work::opening});
   co_return search.judge(ids, std::move(reads));
 }
 

@@ -40,11 +40,35 @@ TEST_CASE_METHOD(Fresh, "who writes a policy waits for no survey", "[controllers
     REQUIRE(policy_pass());
     CHECK(cloud.machine_reads == std::vector{Work::survey});
   }
+  SECTION("but not what was ready and is not any more") {
+    REQUIRE(group_pass());
+    REQUIRE(policy_pass());
+    REQUIRE(ready()["status"] == "True");
+    restart();
+    REQUIRE(group_pass());
+    cloud.fail_always["read_machine"] = {.kind = Error::Kind::timeout, .message = "no connection"};
+    REQUIRE_FALSE(policy_pass());
+    REQUIRE(ready()["status"] == "False");
+    cloud.machine_reads.clear();
+    clock.advance(1min);
+    REQUIRE_FALSE(policy_pass());
+    CHECK(cloud.machine_reads == std::vector{Work::opening});
+  }
   SECTION("but not what was changed") {
     api.edit("jitpolicies/prod-ssh", {{"spec", {{"maxDuration", "10m"}}}});
     REQUIRE(policy_pass());
     CHECK(cloud.machine_reads == std::vector{Work::opening});
   }
+}
+
+TEST_CASE_METHOD(Fresh, "a new policy waits for no survey until its machines have been read",
+                 "[controllers]") {
+  cloud.fail_always["read_machine"] = {.kind = Error::Kind::timeout, .message = "no connection"};
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE_FALSE(policy_pass());
+    clock.advance(10s);
+  }
+  CHECK(cloud.machine_reads == std::vector(3, Work::opening));
 }
 
 TEST_CASE_METHOD(Fresh, "a machine that the cloud does not show is not said to be none",
