@@ -223,15 +223,22 @@ TimePoint GroupReconciler::turn_in_line(const cloud::Provider& provider, const s
   const GroupView& view = world_.groups[key];
   const TimePoint now = world_.clock.now();
   const bool writes = view.group && !view.dirty && !view.plan.changes.empty();
-  (writes ? for_reads_ : for_writes_).leave(key);
+  Lines& lines = lines_before(key);
+  (writes ? lines.reads : lines.writes).leave(key);
   const TimePoint opens = now + provider.budget_opens_in(cloud::Work::lock, writes);
-  return writes ? for_writes_.turn(key, now, opens, view.plan.changes.size())
-                : for_reads_.turn(key, now, opens, 1);
+  return writes ? lines.writes.turn(key, now, opens, view.plan.changes.size())
+                : lines.reads.turn(key, now, opens, 1);
 }
 
 void GroupReconciler::leave_line(const std::string& key) {
-  for_reads_.leave(key);
-  for_writes_.leave(key);
+  Lines& lines = lines_before(key);
+  lines.reads.leave(key);
+  lines.writes.leave(key);
+}
+
+GroupReconciler::Lines& GroupReconciler::lines_before(const std::string& key) {
+  const auto* owner = world_.account_of(key);
+  return lines_[owner == nullptr ? "" : owner->meta.name];
 }
 
 }  // namespace portcullis::controllers

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "controllers/group_writer.hpp"
@@ -22,19 +23,24 @@ class GroupReconciler final : public runtime::Reconciler {
   Task<Result<runtime::Next>> reconcile(std::string key) override;
 
  private:
+  // About the pace at which Azure gives reads and writes for good.
+  struct Lines {
+    WaitingLine reads{std::chrono::milliseconds(50)};
+    WaitingLine writes{std::chrono::milliseconds(500)};
+  };
+
   Task<Result<Done>> read(cloud::Provider* provider, std::string key);
   void replan(const std::string& key);
   void plan_wants(GroupView& view, const model::CloudAccount& account, const std::string& key);
   void remember_touched(const std::string& key);
   TimePoint turn_in_line(const cloud::Provider& provider, const std::string& key);
   void leave_line(const std::string& key);
+  Lines& lines_before(const std::string& key);
 
   World& world_;
   MayWrite may_write_;
   GroupWriter writer_;
-  // About the pace at which Azure gives reads and writes for good.
-  WaitingLine for_reads_{std::chrono::milliseconds(50)};
-  WaitingLine for_writes_{std::chrono::milliseconds(500)};
+  std::map<std::string, Lines> lines_;  ///< by account: each has a budget of its own
 };
 
 }  // namespace portcullis::controllers
