@@ -30,10 +30,11 @@ Task<Result<net::Response>> ArmClient::call(net::Request request, Duration deadl
   // Before the queue: what cannot be sent for want of a token spends no budget.
   auto token = co_await tokens_.token(deadline);
   if (!token) co_return fail(token.error());
+  if (turn.about.empty()) turn.about = request.target.substr(0, request.target.find('?'));
   const auto slot = co_await take_slot(turn, is_write(request), call_name(request), end);
   if (!slot) co_return fail(slot.error());
   auto answer = co_await call_with(std::move(*token), std::move(request), end);
-  slots_.give_back();
+  slots_.give_back(*slot);
   co_return answer;
 }
 
@@ -54,11 +55,12 @@ Task<Result<Done>> ArmClient::wait_for(const Budget& budget, std::string call, B
   }
 }
 
-Task<Result<Done>> ArmClient::take_slot(Turn turn, bool is_write, std::string call, BootTime end) {
+Task<Result<Slots::Slot>> ArmClient::take_slot(Turn turn, bool is_write, std::string call,
+                                               BootTime end) {
   const Budget& budget = budgets_.of(is_write);
   while (true) {
     const auto open = co_await wait_for(budget, call, end);
-    if (!open) co_return open;
+    if (!open) co_return fail(open.error());
     const Duration patience = std::min(end - clock_.boot_now(), turn.patience);
     auto slot = co_await slots_.take(turn.work, is_write, patience, turn.about);
     if (!slot) {
@@ -66,7 +68,7 @@ Task<Result<Done>> ArmClient::take_slot(Turn turn, bool is_write, std::string ca
       co_return slot;
     }
     if (budget.not_before <= clock_.boot_now()) co_return slot;
-    slots_.give_back();  // it became known while we stood in the queue
+    slots_.put_back(*slot);  // it became known while we stood in the queue
   }
 }
 

@@ -15,16 +15,17 @@
 
 namespace portcullis::cloud {
 
-/// What a call is for, how long it may stand in the queue for that, and what it is about (nothing,
-/// or what `hurry` is told).
+/// What a call is for, how long it may stand in the queue for that, and what it is about: what
+/// `hurry` is told; if empty, the resource in its path.
 struct Turn {
   Work work = Work::opening;
   Duration patience = std::chrono::hours(24);
   std::string about{};
 };
 
-/// Calls of one Azure Resource Manager: with the account's token, at most four at a time, the most
-/// urgent first, within the subscription's budgets. One thread; what it is given must outlive it.
+/// Calls of one Azure Resource Manager: with the account's token, `Slots::count` at a time, the
+/// most urgent first, within the subscription's budgets. One thread; what it is given must outlive
+/// it.
 class ArmClient {
  public:
   static constexpr std::size_t body_limit = 16u << 20;
@@ -38,7 +39,7 @@ class ArmClient {
         origin_(std::move(origin)),
         pauses_(pauses),
         budgets_(budgets),
-        slots_(pauses, clock, budgets, 4) {}
+        slots_(pauses, clock, budgets) {}
 
   /// One call; success is a status of 2xx, anything else an Error (see `classify_answer`).
   /// `deadline` bounds token, queue and exchange together, so that no write goes out later. A 401
@@ -82,7 +83,7 @@ class ArmClient {
 
  private:
   Task<Result<Done>> wait_for(const Budget& budget, std::string call, BootTime end);
-  Task<Result<Done>> take_slot(Turn turn, bool is_write, std::string call, BootTime end);
+  Task<Result<Slots::Slot>> take_slot(Turn turn, bool is_write, std::string call, BootTime end);
   Task<Result<net::Response>> call_with(Secret token, net::Request request, BootTime end);
   Task<Result<net::Response>> exchange(net::Request request, Secret token, BootTime end);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cloud/azure.hpp"
+#include "cloud/slots.hpp"
 
 namespace portcullis::cloud {
 namespace {
@@ -33,7 +34,7 @@ bool is_subscription_id(std::string_view text) {
 net::TransportOptions transport_options(std::size_t body_limit) {
   net::TransportOptions options;
   options.body_limit = body_limit;
-  options.max_connections = 4;
+  options.max_connections = Slots::count;
   return options;
 }
 

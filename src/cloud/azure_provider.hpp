@@ -55,7 +55,7 @@ struct AzureOptions {
   Budgets* budgets = nullptr;
 };
 
-/// One subscription of Azure. At most four calls at a time, the most urgent first.
+/// One subscription of Azure. At most eight calls at a time, the most urgent first.
 class AzureProvider : public Provider, public Inspector {
  public:
   /// Ends calls and waits with `cancelled`, refuses later ones. Whoever awaits a call must have

@@ -25,7 +25,8 @@ Error out_of_tokens(Work work, bool is_write, Duration wait) {
 
 }  // namespace
 
-Task<Result<Done>> Slots::take(Work work, bool is_write, Duration deadline, std::string about) {
+Task<Result<Slots::Slot>> Slots::take(Work work, bool is_write, Duration deadline,
+                                      std::string about) {
   const BootTime end = clock_.boot_now() + deadline;
   Budget& budget = budgets_.of(is_write);
   if (const Duration refill = budget.tokens.wait(work, clock_.boot_now());
@@ -33,7 +34,8 @@ Task<Result<Done>> Slots::take(Work work, bool is_write, Duration deadline, std:
     budget.note_shortage(name_of(is_write), work, refill, clock_.boot_now());
     co_return fail(out_of_tokens(work, is_write, refill));
   }
-  Waiter waiter{.place = {work, !is_write, next_number_++}, .about = about};
+  Waiter waiter{
+      .place = {work, !is_write, next_number_++}, .about = about, .was_slow = was_slow(about)};
   queue_.emplace(waiter.place, &waiter);
   hand_out();
   bool was_short = false;
@@ -57,15 +59,16 @@ Task<Result<Done>> Slots::take(Work work, bool is_write, Duration deadline, std:
     const auto slept = co_await pauses_.sleep(rest, waiter.wake);
     if (!slept) {
       if (waiter.granted) {
-        give_back();
+        release(waiter.was_slow);
       } else {
         leave(waiter.place);
       }
-      co_return slept;
+      co_return fail(slept.error());
     }
     if (!waiter.granted) hand_out();
   }
-  co_return Done{};
+  co_return Slot{
+      .about = std::move(about), .since = clock_.boot_now(), .was_slow = waiter.was_slow};
 }
 
 void Slots::hurry(const std::string& about) {
@@ -85,9 +88,35 @@ void Slots::hurry(const std::string& about) {
   if (!hurried.empty()) hand_out();
 }
 
-void Slots::give_back() {
+void Slots::give_back(const Slot& slot) {
+  judge(slot);
+  release(slot.was_slow);
+}
+
+void Slots::release(bool was_slow) {
   ++free_;
+  if (was_slow) --slow_under_way_;
   hand_out();
+}
+
+void Slots::judge(const Slot& slot) {
+  const BootTime now = clock_.boot_now();
+  if (now - slot.since < slow) {
+    slow_.erase(slot.about);
+    return;
+  }
+  std::erase_if(slow_, [&](const auto& entry) { return now - entry.second >= remembered; });
+  slow_[slot.about] = now;
+}
+
+bool Slots::was_slow(const std::string& about) const {
+  const auto found = slow_.find(about);
+  return found != slow_.end() && clock_.boot_now() - found->second < remembered;
+}
+
+/// Whoever stands there for something slow lets others pass while enough such calls are under way.
+bool Slots::is_passed(const Waiter& waiter) const {
+  return waiter.was_slow && slow_under_way_ >= most_slow;
 }
 
 bool Slots::may_go(const Place& place, BootTime now) {
@@ -99,6 +128,10 @@ void Slots::hand_out() {
   const BootTime now = clock_.boot_now();
   std::array<bool, 2> stuck{};  // who comes behind one of its kind that may not go may not, either
   for (auto next = queue_.begin(); next != queue_.end() && free_ > 0 && !(stuck[0] && stuck[1]);) {
+    if (is_passed(*next->second)) {
+      ++next;
+      continue;
+    }
     bool& is_stuck = stuck[next->first.is_read ? 0 : 1];
     if (is_stuck || !may_go(next->first, now)) {
       is_stuck = true;
@@ -106,6 +139,7 @@ void Slots::hand_out() {
       continue;
     }
     --free_;
+    if (next->second->was_slow) ++slow_under_way_;
     budgets_.of(!next->first.is_read).tokens.take(now);
     next->second->granted = true;
     next->second->wake.notify();
@@ -123,8 +157,9 @@ void Slots::leave(const Place& place) {
 /// see.
 void Slots::watch_first() {
   for (const bool is_read : {true, false}) {
-    const auto first =
-        std::ranges::find(queue_, is_read, [](const auto& entry) { return entry.first.is_read; });
+    const auto first = std::ranges::find_if(queue_, [&](const auto& entry) {
+      return entry.first.is_read == is_read && !is_passed(*entry.second);
+    });
     Waiter* waiter = first == queue_.end() ? nullptr : first->second;
     watching_[is_read ? 0 : 1] = waiter;
     if (waiter == nullptr || waiter->timed) continue;

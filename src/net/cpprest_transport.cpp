@@ -23,7 +23,7 @@ namespace {
 using web::http::client::http_client;
 using web::http::client::http_client_config;
 
-constexpr std::size_t most_in_flight = 4;
+constexpr std::size_t most_in_flight = 8;
 
 /// What a connection of cpprest's is made with. Lives as long as the http_client.
 struct Trust {

@@ -12,7 +12,7 @@ namespace portcullis::net {
 /// repeated.
 void initialize_cpprest();
 
-/// A transport over cpprestsdk for the cloud's REST calls: few and slow. At most four requests in
+/// A transport over cpprestsdk for the cloud's REST calls: few and slow. At most eight requests in
 /// flight; results are handed to `io`. `stream` is `unsupported`. The clock bounds every exchange.
 ///
 /// Unlike the seam's promise, cpprest sends *any* request again when the pooled connection turns

@@ -110,7 +110,7 @@ TEST_CASE("the server's date is told to the clock, if TLS vouches for it") {
 TEST_CASE("the deadline bounds everything together: no write goes out later") {
   Fixture f;
   f.server.latency = 6s;
-  std::vector<Outcome<Result<net::Response>>> outcomes(5);
+  std::vector<Outcome<Result<net::Response>>> outcomes(9);
   for (auto& outcome : outcomes) start(f.io, f.arm_client.get("/x", 20s), outcome);
   Outcome<Result<net::Response>> late;
   start(f.io, f.arm_client.call(net::Request{.method = "PUT", .target = "/w"}, 5s), late);
@@ -118,42 +118,42 @@ TEST_CASE("the deadline bounds everything together: no write goes out later") {
   REQUIRE(late.value);
   CHECK(late.value->error().kind == Kind::timeout);
   f.clock.run_for(f.io, 30s);
-  CHECK(f.server.sent.size() == 5);
+  CHECK(f.server.sent.size() == 9);
   for (const auto& sent : f.server.sent) CHECK(sent.request.target == "/x");
 }
 
-TEST_CASE("three calls at a time beside closings; a write goes before the reads that wait") {
+TEST_CASE("seven calls at a time beside closings; a write goes before the reads that wait") {
   Fixture f;
   f.server.latency = 1s;
   f.server.serve = [](const net::Request&) { return response(200, "{}"); };
-  std::vector<Outcome<Result<net::Response>>> outcomes(7);
-  for (std::size_t i = 0; i < 6; ++i) {
+  std::vector<Outcome<Result<net::Response>>> outcomes(11);
+  for (std::size_t i = 0; i < 10; ++i) {
     start(f.io, f.arm_client.get("/read/" + std::to_string(i), 60s), outcomes[i]);
   }
   start(f.io, f.arm_client.call(net::Request{.method = "DELETE", .target = "/rules/x"}, 60s),
-        outcomes[6]);
+        outcomes[10]);
   settle(f.io);
-  CHECK(f.server.sent.size() == 3);
+  CHECK(f.server.sent.size() == 7);
   f.clock.run_for(f.io, 5s);
-  REQUIRE(f.server.sent.size() == 7);
-  CHECK(f.server.sent[3].request.method == "DELETE");
+  REQUIRE(f.server.sent.size() == 11);
+  CHECK(f.server.sent[7].request.method == "DELETE");
   for (const auto& outcome : outcomes) CHECK(outcome.value);
   // Time spent in the queue is no more there for the exchange.
-  CHECK(f.server.sent[5].deadline == 59s);
+  CHECK(f.server.sent[9].deadline == 59s);
 }
 
 TEST_CASE("stopping wakes whoever waits for a free connection") {
   Fixture f;
   f.server.latency = 10s;
-  std::vector<Outcome<Result<net::Response>>> outcomes(6);
+  std::vector<Outcome<Result<net::Response>>> outcomes(10);
   for (auto& outcome : outcomes) start(f.io, f.arm_client.get("/x", 60s), outcome);
   settle(f.io);
   f.pauses.stop();
   settle(f.io);
-  CHECK_FALSE(outcomes[2].value);
-  REQUIRE(outcomes[3].value);
-  CHECK(outcomes[3].value->error().kind == Kind::cancelled);
-  CHECK(outcomes[5].value);
+  CHECK_FALSE(outcomes[6].value);
+  REQUIRE(outcomes[7].value);
+  CHECK(outcomes[7].value->error().kind == Kind::cancelled);
+  CHECK(outcomes[9].value);
 }
 
 TEST_CASE("an answer larger than the limit is malformed") {

@@ -63,8 +63,8 @@ struct Order : ArmClientWorld {
 TEST_CASE("the most urgent work goes first, its reads before the writes of others") {
   Order f;
   f.server.latency = 1s;
-  for (int i = 0; i < 4; ++i) f.begin("DELETE", "/busy", Work::closing);
-  REQUIRE(f.server.sent.size() == 4);
+  for (int i = 0; i < 8; ++i) f.begin("DELETE", "/busy", Work::closing);
+  REQUIRE(f.server.sent.size() == 8);
   f.begin("GET", "/survey", Work::survey);
   f.begin("PUT", "/cleanup", Work::drift);
   f.begin("GET", "/opening/read", Work::opening);
@@ -74,7 +74,7 @@ TEST_CASE("the most urgent work goes first, its reads before the writes of other
   f.begin("DELETE", "/closing", Work::closing);
   f.begin("GET", "/overdue/read", Work::overdue_closing);
   f.clock.run_for(f.io, 20s);
-  CHECK(f.sent(4) == std::vector<std::string>{"/overdue/read", "/closing", "/closing/read", "/lock",
+  CHECK(f.sent(8) == std::vector<std::string>{"/overdue/read", "/closing", "/closing/read", "/lock",
                                               "/opening", "/opening/read", "/cleanup", "/survey"});
 }
 
@@ -82,16 +82,16 @@ TEST_CASE("the last free connection is for closings") {
   Order f;
   f.server.latency = 10s;
   for (int i = 0; i < 500; ++i) f.begin("PUT", "/opening", Work::opening);
-  CHECK(f.server.sent.size() == 3);
+  CHECK(f.server.sent.size() == 7);
   f.begin("GET", "/closing", Work::closing);
-  CHECK(f.sent(3) == std::vector<std::string>{"/closing"});
+  CHECK(f.sent(7) == std::vector<std::string>{"/closing"});
 }
 
 TEST_CASE("what is asked about a group that has to close goes as a closing") {
   Order f;
   SECTION("though others stand before it for the connections that are left") {
     f.server.latency = 10s;
-    for (int i = 0; i < 3; ++i) f.begin("PUT", "/busy", Work::opening);
+    for (int i = 0; i < 7; ++i) f.begin("PUT", "/busy", Work::opening);
   }
   SECTION("though the bucket is empty but for the closings' share") { f.spend_bucket(); }
   const std::size_t before = f.server.sent.size();
@@ -247,20 +247,77 @@ struct Groups : AzureFixture {
 TEST_CASE("groups that do not answer keep no other from closing, and not from opening for long") {
   Groups f;
   for (int i = 0; i < 20; ++i) f.put("bad-" + std::to_string(i));
-  CHECK(f.sent.size() == 3);
+  CHECK(f.sent.size() == 7);
   CHECK(f.remove("good").value.value());
-  CHECK(f.sent.size() == 4);
+  CHECK(f.sent.size() == 8);
   // Who merely waits for a connection lets go while there is time for another try.
   f.clock.run_for(f.io, 5s);
   const auto ended = [](const auto& outcome) { return outcome.value.has_value(); };
-  CHECK(std::ranges::count_if(f.outcomes, ended) == 18);
+  CHECK(std::ranges::count_if(f.outcomes, ended) == 14);
   f.clock.run_for(f.io, 3s);
   CHECK(f.put("good").value.value());
 }
 
+TEST_CASE("groups that were not answered leave half of the connections to others when they close") {
+  Groups f;
+  const auto close_bad = [&] {
+    for (int i = 0; i < 8; ++i) f.remove("bad-" + std::to_string(i));
+  };
+  close_bad();
+  REQUIRE(f.sent.size() == 8);
+  f.clock.run_for(f.io, 8s);
+  SECTION("each time they are tried again") {
+    close_bad();
+    CHECK(f.sent.size() == 12);
+    CHECK(f.remove("good").value.value());
+    CHECK(f.put("good").value.value());
+    CHECK(f.sent.size() == 14);
+    // Openings that are not answered either leave one to closings.
+    for (int i = 0; i < 8; ++i) f.put("bad-opening-" + std::to_string(i));
+    CHECK(f.sent.size() == 17);
+    CHECK(f.remove("good").value.value());
+  }
+  SECTION("until nobody remembers") {
+    f.clock.run_for(f.io, 10min);
+    close_bad();
+    CHECK(f.sent.size() == 16);
+  }
+}
+
+TEST_CASE("what was slow once and answers again has all connections again") {
+  Order f;
+  f.server.latency = 3s;
+  for (int i = 0; i < 8; ++i) f.begin("PUT", "/a", Work::closing, 60s, "a");
+  f.clock.run_for(f.io, 3s);
+  f.server.latency = 2s;
+  for (int i = 0; i < 8; ++i) f.begin("PUT", "/a", Work::closing, 60s, "a");
+  CHECK(f.server.sent.size() == 12);
+  f.clock.run_for(f.io, 4s);
+  CHECK(f.server.sent.size() == 16);
+  for (int i = 0; i < 8; ++i) f.begin("PUT", "/a", Work::closing, 60s, "a");
+  CHECK(f.server.sent.size() == 24);
+}
+
+TEST_CASE("who waits for a token is not forgotten behind what is passed") {
+  Order f;
+  f.server.latency = 5s;
+  for (int i = 0; i < 4; ++i) f.begin("DELETE", "/slow", Work::closing, 60s, "slow");
+  f.clock.run_for(f.io, 5s);
+  for (int i = 0; i < 5; ++i) f.begin("DELETE", "/slow", Work::closing, 60s, "slow");
+  REQUIRE(f.server.sent.size() == 8);
+  while (f.budgets.writes.tokens.wait(Work::opening, f.clock.boot_now()) <= Duration(0)) {
+    f.budgets.writes.tokens.take(f.clock.boot_now());
+  }
+  f.begin("PUT", "/opening", Work::opening, 60s, "other");
+  CHECK(f.server.sent.size() == 8);
+  f.clock.run_for(f.io, 1s);
+  CHECK(f.server.sent.size() == 9);
+  CHECK(f.server.sent.back().request.target == "/opening");
+}
+
 TEST_CASE("a group's opening in the queue does not keep its own closing waiting") {
   Groups f;
-  for (int i = 0; i < 3; ++i) f.put("bad-" + std::to_string(i));
+  for (int i = 0; i < 7; ++i) f.put("bad-" + std::to_string(i));
   auto& opening = f.put("good");
   REQUIRE_FALSE(opening.value);
   const std::size_t before = f.sent.size();
