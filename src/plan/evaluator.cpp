@@ -12,7 +12,7 @@ namespace {
 using model::Access;
 using model::PrefixSet;
 
-/// What all groups of the path do with all atoms of what is asked.
+/// What all groups of the path do with all atoms of what is asked, for some sources.
 struct Judgement {
   PrefixSet surely{};            ///< on every atom
   PrefixSet maybe{};             ///< on some atom
@@ -64,16 +64,18 @@ class Blames {
 
 Judgement judge(const FilterPath& path, const Inbound& inbound, const PrefixSet& about,
                 const Permitted* permitted = nullptr) {
-  const PrefixSet all = PrefixSet::everything(inbound.destination.family);
-  Judgement sum{.surely = all, .maybe_everywhere = all};
+  Judgement sum{.surely = about, .maybe_everywhere = about};
   Blames allows;
   Blames denials;
-  for (const Atom& atom : split_atoms(path, inbound)) {
-    PrefixSet surely = all;
-    PrefixSet maybe = all;
+  std::vector<std::vector<Decider>> deciders;
+  deciders.reserve(path.size());
+  for (const Filter& filter : path) deciders.push_back(find_deciders(filter, inbound, about));
+  for (const Atom& atom : split_atoms(deciders, inbound)) {
+    PrefixSet surely = about;
+    PrefixSet maybe = about;
     std::vector<GroupReach> groups;
-    for (const Filter& filter : path) {
-      groups.push_back(reach_through(filter, inbound, atom, permitted));
+    for (const auto& of_group : deciders) {
+      groups.push_back(reach_through(of_group, inbound, atom, about, permitted));
       surely = surely.intersect(groups.back().surely_allowed);
       maybe = maybe.intersect(groups.back().maybe_allowed);
     }
@@ -81,8 +83,7 @@ Judgement judge(const FilterPath& path, const Inbound& inbound, const PrefixSet&
       for (const Hit& hit : groups[i].hits) {
         const bool allow = hit.access == Access::allow;
         // An allow that another group undoes is nobody's fault; a denial is one on its own.
-        (allow ? allows : denials)
-            .add(i, path[i], hit, allow ? maybe.intersect(about) : about.subtract(surely));
+        (allow ? allows : denials).add(i, path[i], hit, allow ? maybe : about.subtract(surely));
       }
     }
     sum.surely = sum.surely.intersect(surely);

@@ -16,6 +16,11 @@ using model::SecurityRule;
 
 enum class Fit { no, maybe, yes };
 
+// What is asked is judged once for each part between two bounds, by each rule that may decide about
+// it. With so many bounds that takes some milliseconds, and whoever may write the group can make
+// more.
+constexpr std::size_t most_bounds = 256;
+
 bool is_blank(const Endpoint& end) {
   return !end.any && end.prefixes.empty() && end.tags.empty() && end.groups.empty() &&
          end.unread.empty();
@@ -43,9 +48,12 @@ Fit fit_destination(const Endpoint& end, const Inbound& inbound) {
 
 Fit fit_ports(const std::vector<model::PortRange>& ranges, const model::PortRange& asked) {
   if (ranges.empty()) return Fit::maybe;
-  const bool inside = std::ranges::any_of(
-      ranges, [&](const model::PortRange& range) { return range.contains(asked); });
-  return inside ? Fit::yes : Fit::no;
+  Fit best = Fit::no;
+  for (const model::PortRange& range : ranges) {
+    if (range.contains(asked)) return Fit::yes;
+    if (range.first <= asked.last && asked.first <= range.last) best = Fit::maybe;
+  }
+  return best;
 }
 
 /// A flow's source port is the client's choice: a rule for some of them holds for nobody surely.
@@ -63,14 +71,54 @@ bool fits_protocol(model::Protocol rule, model::Protocol asked) {
   return rule == model::Protocol::any || rule == asked;
 }
 
-Fit fit(const SecurityRule& rule, const Inbound& inbound, const Atom& atom) {
+/// Whether the rule applies to the destination, on the ports and for the protocol that it has.
+Fit fit(const SecurityRule& rule, const Inbound& inbound) {
   if (!rule.readable) return Fit::maybe;
   if (rule.direction != model::Direction::inbound) return Fit::no;
-  if (!fits_protocol(rule.protocol, atom.protocol)) return Fit::no;
-  const Fit least = std::min(fit_ports(rule.destination_ports, atom.ports),
-                             fit_destination(rule.destination, inbound));
+  const Fit least = fit_destination(rule.destination, inbound);
   const bool certain = any_source_port(rule.source_ports) && rule.settled();
   return certain ? least : std::min(least, Fit::maybe);
+}
+
+/// Whether it is for the atom's ports and protocol.
+Fit fit(const SecurityRule& rule, const Atom& atom) {
+  if (!rule.readable) return Fit::maybe;
+  if (!fits_protocol(rule.protocol, atom.protocol)) return Fit::no;
+  return fit_ports(rule.destination_ports, atom.ports);
+}
+
+/// Whether any part of what is asked may be on its ports and of its protocol.
+bool may_concern(const SecurityRule& rule, const Inbound& inbound) {
+  if (!rule.readable) return true;
+  const bool protocol = inbound.protocol == model::Protocol::any
+                            ? fits_protocol(rule.protocol, model::Protocol::tcp) ||
+                                  fits_protocol(rule.protocol, model::Protocol::udp)
+                            : fits_protocol(rule.protocol, inbound.protocol);
+  return protocol && fit_ports(rule.destination_ports, inbound.ports) != Fit::no;
+}
+
+/// Whether all that is asked is on its ports and of its protocol.
+bool concerns_all(const SecurityRule& rule, const Inbound& inbound) {
+  return rule.readable && fits_protocol(rule.protocol, inbound.protocol) &&
+         fit_ports(rule.destination_ports, inbound.ports) == Fit::yes;
+}
+
+Match sources_of(const SecurityRule& rule, const Inbound& inbound) {
+  const Fit how = fit(rule, inbound);
+  if (how == Fit::no) return {};
+  const PrefixSet all = PrefixSet::everything(inbound.destination.family);
+  if (!rule.readable) return {.maybe = all};
+  const PrefixSet known =
+      rule.source.any ? all : PrefixSet::of(rule.source.prefixes).intersect(all);
+  return {.surely = how == Fit::yes ? known : PrefixSet{},
+          .maybe = names_unknown(rule.source) ? all : known};
+}
+
+/// On the atom's ports alone.
+Match on(const Atom& atom, const SecurityRule& rule, const Match& sources) {
+  const Fit how = fit(rule, atom);
+  if (how == Fit::no) return {};
+  return {.surely = how == Fit::yes ? sources.surely : PrefixSet{}, .maybe = sources.maybe};
 }
 
 std::vector<const SecurityRule*> in_order(const model::SecurityGroup& group) {
@@ -105,7 +153,7 @@ PrefixSet beyond(const Permitted& permitted, const SecurityRule& rule, const Pre
   for (const SecurityRule& wanted : permitted.rules) {
     if (wanted.access != Access::allow) continue;
     if (model::ascii_lower(wanted.name) != model::ascii_lower(rule.name)) continue;
-    rest = rest.subtract(match(wanted, inbound, atom).surely);
+    rest = rest.subtract(on(atom, wanted, sources_of(wanted, inbound)).surely);
   }
   return rest;
 }
@@ -134,15 +182,31 @@ std::string describe_source(const Endpoint& source) {
 
 }  // namespace
 
-std::vector<Atom> split_atoms(const FilterPath& path, const Inbound& inbound) {
-  std::vector<int> starts{inbound.ports.first};
+std::vector<Decider> find_deciders(const Filter& filter, const Inbound& inbound,
+                                   const PrefixSet& about) {
+  std::vector<Decider> deciders;
+  if (filter.group == nullptr) return deciders;
+  PrefixSet undecided = about;
+  for (const SecurityRule* rule : in_order(*filter.group)) {
+    if (undecided.empty()) break;
+    if (!may_concern(*rule, inbound)) continue;
+    Match sources = sources_of(*rule, inbound);
+    if (sources.maybe.empty()) continue;
+    if (concerns_all(*rule, inbound)) undecided = undecided.subtract(sources.surely);
+    deciders.push_back({.rule = rule, .sources = std::move(sources)});
+  }
+  return deciders;
+}
+
+std::vector<Atom> split_atoms(const std::vector<std::vector<Decider>>& groups,
+                              const Inbound& inbound) {
+  std::vector<int> starts;
   const auto cut = [&](int port) {
     if (port > inbound.ports.first && port <= inbound.ports.last) starts.push_back(port);
   };
-  for (const Filter& filter : path) {
-    if (filter.group == nullptr) continue;
-    for (const SecurityRule* rule : in_order(*filter.group)) {
-      for (const model::PortRange& range : rule->destination_ports) {
+  for (const auto& deciders : groups) {
+    for (const Decider& decider : deciders) {
+      for (const model::PortRange& range : decider.rule->destination_ports) {
         cut(range.first);
         cut(range.last + 1);
       }
@@ -150,6 +214,14 @@ std::vector<Atom> split_atoms(const FilterPath& path, const Inbound& inbound) {
   }
   std::ranges::sort(starts);
   starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
+  if (starts.size() > most_bounds) {
+    std::vector<int> some;
+    for (std::size_t i = 0; i < most_bounds; ++i) {
+      some.push_back(starts[i * starts.size() / most_bounds]);
+    }
+    starts = std::move(some);
+  }
+  starts.insert(starts.begin(), inbound.ports.first);
 
   std::vector<model::Protocol> protocols{inbound.protocol};
   if (inbound.protocol == model::Protocol::any) {
@@ -167,20 +239,9 @@ std::vector<Atom> split_atoms(const FilterPath& path, const Inbound& inbound) {
   return atoms;
 }
 
-Match match(const SecurityRule& rule, const Inbound& inbound, const Atom& atom) {
-  const Fit how = fit(rule, inbound, atom);
-  if (how == Fit::no) return {};
-  const PrefixSet all = PrefixSet::everything(inbound.destination.family);
-  if (!rule.readable) return {.maybe = all};
-  const PrefixSet known =
-      rule.source.any ? all : PrefixSet::of(rule.source.prefixes).intersect(all);
-  return {.surely = how == Fit::yes ? known : PrefixSet{},
-          .maybe = names_unknown(rule.source) ? all : known};
-}
-
-GroupReach reach_through(const Filter& filter, const Inbound& inbound, const Atom& atom,
-                         const Permitted* permitted) {
-  PrefixSet undecided = PrefixSet::everything(inbound.destination.family);
+GroupReach reach_through(const std::vector<Decider>& deciders, const Inbound& inbound,
+                         const Atom& atom, const PrefixSet& about, const Permitted* permitted) {
+  PrefixSet undecided = about;
   PrefixSet maybe_denied;
   GroupReach reach;
   const auto hit = [&](const SecurityRule* rule, Access access, const Match& sources) {
@@ -194,23 +255,23 @@ GroupReach reach_through(const Filter& filter, const Inbound& inbound, const Ato
     reach.maybe_allowed = reach.maybe_allowed.unite(sources.maybe);
   };
 
-  if (filter.group != nullptr) {
-    for (const SecurityRule* rule : in_order(*filter.group)) {
-      const Match all = match(*rule, inbound, atom);
-      Match sources{.surely = all.surely.intersect(undecided),
-                    .maybe = all.maybe.intersect(undecided)};
-      undecided = undecided.subtract(sources.surely);
-      if (rule->readable && rule->access == Access::deny) {
-        hit(rule, Access::deny, sources);
-        continue;
-      }
-      if (!rule->readable) hit(rule, Access::deny, sources);
-      if (permitted != nullptr) {
-        sources.maybe = beyond(*permitted, *rule, sources.maybe, inbound, atom);
-        sources.surely = sources.surely.intersect(sources.maybe);
-      }
-      hit(rule, Access::allow, sources);
+  for (const auto& [rule, on_its_ports] : deciders) {
+    if (undecided.empty()) break;
+    const Match all = on(atom, *rule, on_its_ports);
+    if (all.maybe.empty()) continue;
+    Match sources{.surely = all.surely.intersect(undecided),
+                  .maybe = all.maybe.intersect(undecided)};
+    undecided = undecided.subtract(sources.surely);
+    if (rule->readable && rule->access == Access::deny) {
+      hit(rule, Access::deny, sources);
+      continue;
     }
+    if (!rule->readable) hit(rule, Access::deny, sources);
+    if (permitted != nullptr) {
+      sources.maybe = beyond(*permitted, *rule, sources.maybe, inbound, atom);
+      sources.surely = sources.surely.intersect(sources.maybe);
+    }
+    hit(rule, Access::allow, sources);
   }
   // An NSG ends with a rule that denies all. Where that was not read, nothing is known.
   hit(nullptr, Access::deny, {.maybe = undecided});

@@ -10,15 +10,12 @@
 namespace portcullis::plan {
 
 /// Flows that every rule judges alike but for their source: one protocol, and ports between two
-/// neighbouring bounds of the rules.
+/// neighbouring bounds of the rules. Where the rules have very many bounds it lies between two that
+/// are farther apart: a rule for a part of it is then in doubt.
 struct Atom {
   model::PortRange ports;
   model::Protocol protocol = model::Protocol::tcp;
 };
-
-/// Cuts what is asked at every bound of the rules' ports, so that no rule matches a part of an
-/// atom.
-std::vector<Atom> split_atoms(const FilterPath& path, const Inbound& inbound);
 
 /// The sources that a rule applies to, from both sides: what is not expanded widens only `maybe`.
 struct Match {
@@ -26,7 +23,21 @@ struct Match {
   model::PrefixSet maybe{};
 };
 
-Match match(const model::SecurityRule& rule, const Inbound& inbound, const Atom& atom);
+/// A rule that may decide about what is asked, and about whom on the ports that it has.
+struct Decider {
+  const model::SecurityRule* rule = nullptr;
+  Match sources{};
+};
+
+/// Those of one group, the first to decide first; none behind one after which nothing of it is left
+/// undecided for any of these sources.
+std::vector<Decider> find_deciders(const Filter& filter, const Inbound& inbound,
+                                   const model::PrefixSet& about);
+
+/// Cuts what is asked at the bounds of the deciders' ports, so that, in all but the worst of
+/// groups, none matches a part of an atom.
+std::vector<Atom> split_atoms(const std::vector<std::vector<Decider>>& groups,
+                              const Inbound& inbound);
 
 /// The sources for which a rule decides, or may decide, because no earlier rule surely does.
 struct Hit {
@@ -41,8 +52,10 @@ struct GroupReach {
   std::vector<Hit> hits{};
 };
 
-/// What one group does with an atom. `permitted` allows count as nothing: not in `maybe_allowed`.
-GroupReach reach_through(const Filter& filter, const Inbound& inbound, const Atom& atom,
+/// What one group does with an atom for these sources. `permitted` allows count as nothing: not in
+/// `maybe_allowed`.
+GroupReach reach_through(const std::vector<Decider>& deciders, const Inbound& inbound,
+                         const Atom& atom, const model::PrefixSet& about,
                          const Permitted* permitted = nullptr);
 
 /// What people read about a hit: "Allow from VirtualNetwork, which is not expanded".

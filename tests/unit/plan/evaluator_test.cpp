@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "plan/rule_match.hpp"
 #include "rule_builders.hpp"
 
 namespace portcullis::plan {
@@ -308,6 +309,62 @@ TEST_CASE("A rule that is not settled proves nothing: neither that it denies nor
   allow.unsettled.clear();
   const auto shadow = group_of({deny, allow});
   CHECK(prove_open(through(shadow), ssh, addresses_of({"203.0.113.7"})).verdict == Open::unproven);
+}
+
+/// Many rules, each for other ports, as an NSG may have whose owner means no good.
+std::vector<model::SecurityRule> many_rules() {
+  std::vector<model::SecurityRule> rules;
+  for (int i = 0; i < 990; ++i) {
+    const auto first = static_cast<std::uint16_t>(1000 + i * 60);
+    rules.push_back(make_rule("rule-" + std::to_string(i), 1000 + i, Access::allow,
+                              from({"198.51.100.0/24"}), anywhere(),
+                              {{first, static_cast<std::uint16_t>(first + 5)}}));
+  }
+  return rules;
+}
+
+TEST_CASE("A group of a thousand rules is not judged port by port") {
+  const Inbound all{
+      .destination = prefix("10.0.0.4"), .ports = {1, 65535}, .protocol = Protocol::any};
+  const PrefixSet everybody = PrefixSet::everything(model::Family::ipv4);
+  const auto atoms = [&](const model::SecurityGroup& group) {
+    return split_atoms({find_deciders({.id = "nsg", .group = &group}, all, everybody)}, all).size();
+  };
+  auto rules = many_rules();
+  const auto open = group_of(rules);
+  CHECK(atoms(open) <= 2 * 257);
+  // Whatever is between the bounds that are left out may be let in, nothing of it surely.
+  const auto proof = prove_closed(through(open), all);
+  CHECK(proof.verdict == Closed::bypassed);
+  CHECK(proof.sources.contains(addresses_of({"198.51.100.0/24"})));
+  CHECK_FALSE(prove_open(through(open), {.destination = prefix("10.0.0.4"), .ports = {1, 65535}},
+                         addresses_of({"198.51.100.7"}))
+                  .open());
+  CHECK(prove_open(through(open), {.destination = prefix("10.0.0.4"), .ports = port(1003)},
+                   addresses_of({"198.51.100.7"}))
+            .open());
+
+  // Those behind a lock of all that is asked, and those for others, are nobody's concern.
+  rules.push_back(
+      make_rule("lock", 299, Access::deny, anywhere(), from({"10.0.0.4"}), {{1, 65535}}));
+  const auto locked = group_of(rules);
+  CHECK(atoms(locked) == 2);
+  CHECK(prove_closed(through(locked), all).closed());
+  auto others = many_rules();
+  for (auto& rule : others) rule.destination = from({"10.9.9.9"});
+  CHECK(atoms(group_of(others)) == 2);
+}
+
+TEST_CASE("A rule for a part of the ports between two bounds is in doubt, not overlooked") {
+  auto rules = many_rules();
+  rules.push_back(
+      make_rule("one-port", 150, Access::allow, from({"192.0.2.9"}), anywhere(), {port(50'007)}));
+  const auto group = group_of(rules);
+  const auto proof =
+      prove_closed(through(group), {.destination = prefix("10.0.0.4"), .ports = {1, 65535}});
+  CHECK(proof.sources.contains(addresses_of({"192.0.2.9"})));
+  REQUIRE_FALSE(proof.blames.empty());
+  CHECK(proof.blames[0].rule == "one-port");
 }
 
 }  // namespace
