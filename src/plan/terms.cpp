@@ -85,12 +85,17 @@ Finding reason_is_given(const Case& c) {
   }
   const std::string& pattern = c.policy->reason_pattern;
   if (pattern.empty()) return {};
-  const re2::RE2 matcher(pattern, re2::RE2::Quiet);
+  // Each request that waits is held against it again and again, and a short pattern can be a huge
+  // machine: such a one would take all the time that there is.
+  constexpr std::int64_t largest_machine = 256 << 10;
+  re2::RE2::Options options(re2::RE2::Quiet);
+  options.set_max_mem(largest_machine);
+  const re2::RE2 matcher(pattern, options);
   // A pattern that cannot be read demands something unknown: nothing satisfies it.
   if (!matcher.ok() || !re2::RE2::PartialMatch(c.request.reason, matcher)) {
     return refuse(reason::reason_not_accepted,
                   "spec.reason \"" + c.request.reason + "\" does not match the policy's pattern " +
-                      pattern + (matcher.ok() ? "" : " (which is no RE2)"));
+                      pattern + (matcher.ok() ? "" : " (which is no RE2, or too large a one)"));
   }
   return {};
 }

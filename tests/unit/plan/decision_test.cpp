@@ -240,6 +240,14 @@ std::vector<Row> rows() {
        refuse,
        reason::reason_not_accepted,
        {"no RE2"}},
+      {"pattern that is short, and a machine of megabytes",
+       [](Scene& s) {
+         s.policy.reason_pattern = "INC-1|(\\pL|\\pN|\\pS){900}$";
+         s.request.reason = "INC-1";
+       },
+       refuse,
+       reason::reason_not_accepted,
+       {"too large"}},
       {"starts too far ahead",
        [](Scene& s) { s.request.start_at = t0 + 25h; },
        refuse,
