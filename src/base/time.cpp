@@ -56,7 +56,7 @@ class Cursor {
     int hour = 0;
     int minute = 0;
     if (!digits(2, hour) || !literal(":") || !digits(2, minute)) return false;
-    if (hour > 24 || minute > 59) return false;
+    if (hour > 24 || minute > 60) return false;  // the API server lets both pass
     value = minutes(hour * 60 + minute) * (negative ? -1 : 1);
     return true;
   }
