@@ -17,6 +17,10 @@ constexpr Duration first_wait = std::chrono::seconds(1);
 // Of a cleanup that the cloud refuses: somebody who takes a lock away looks what comes of it.
 constexpr Duration first_cleanup_wait = std::chrono::seconds(5);
 
+// A machine that cannot be read is asked for again when its reading is due; its group need not be
+// read each second for that.
+constexpr Duration wait_for_machine = std::chrono::seconds(5);
+
 // What may pass is told when it has not.
 constexpr int tries_to_tell = 5;
 
@@ -56,6 +60,13 @@ bool is_passing(const Error& error) {
     default:
       return false;
   }
+}
+
+bool awaits_reading(const GroupView& view, const Change& change) {
+  return change.change_class == ChangeClass::open &&
+         std::ranges::any_of(change.grants, [&](const std::string& uid) {
+           return view.await_reading.contains(uid);
+         });
 }
 
 /// What was tried last for the rule that the change is about.
@@ -125,6 +136,7 @@ std::optional<TimePoint> next_try(const GroupView& view, TimePoint now) {
     if (view.openings_wait_for && change.change_class >= ChangeClass::open) {
       when = std::max(when, *view.openings_wait_for);
     }
+    if (awaits_reading(view, change)) when = std::max(when, now + wait_for_machine);
     if (is_held(view, change, now)) {
       when = find_attempt(view, change)->not_before;
       held.add(change);
