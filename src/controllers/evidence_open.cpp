@@ -35,7 +35,8 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
     return true;
   }
   if (const auto* refused = find_refused_of_grant(view->second, verdict.meta.uid)) {
-    evidence.reason = plan::reason::cloud_error;
+    const bool ours = refused->refused->code == plan::reason::ambiguous_address;
+    evidence.reason = ours ? plan::reason::ambiguous_address : plan::reason::cloud_error;
     evidence.message = "NSG \"" + model::short_name(id) + "\": " + words(*refused);
     return true;
   }

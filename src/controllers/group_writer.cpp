@@ -1,8 +1,10 @@
 #include "controllers/group_writer.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.hpp"
+#include "controllers/ambiguity.hpp"
 #include "controllers/drifts.hpp"
 #include "controllers/grant_check.hpp"
 #include "controllers/grants.hpp"
@@ -11,6 +13,7 @@
 #include "controllers/orphans.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
+#include "plan/reasons.hpp"
 #include "plan/rule_codec.hpp"
 #include "plan/setbacks.hpp"
 
@@ -59,6 +62,11 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
       continue;
     }
     if (await_readings(key, change)) {
+      setbacks.add(change);
+      continue;
+    }
+    if (auto others = find_others(id, change)) {
+      note_attempt(world_.groups[key], change, fail(std::move(*others)), world_.clock.now());
       setbacks.add(change);
       continue;
     }
@@ -141,6 +149,32 @@ bool GroupWriter::await_readings(const std::string& key, const plan::Change& cha
     world_.request_queue.add(verdict->meta.ns + "/" + verdict->request_name);
   }
   return awaits;
+}
+
+/// Why what it opens may be somebody else's address, too; nothing: it is not, or it opens nothing.
+/// The machines had other addresses, maybe, when that was looked at for the request.
+std::optional<Error> GroupWriter::find_others(const std::string& group,
+                                              const plan::Change& change) const {
+  if (change.kind != plan::Change::Kind::put || change.change_class != plan::ChangeClass::open) {
+    return std::nullopt;
+  }
+  const auto* account = world_.account_of(group);
+  if (account == nullptr) return std::nullopt;  // nothing is written without one
+  auto why = addresses_unknown(world_, *account);
+  if (!why) {
+    std::set<std::string> machines;
+    for (const std::string& uid : change.grants) {
+      const auto verdict = world_.verdict_index.find(uid);
+      if (!verdict) continue;
+      for (const auto& target : verdict->targets) machines.insert(target.resource_id);
+    }
+    why = find_twin(world_, *account, change.rule.source.prefixes,
+                    {machines.begin(), machines.end()});
+  }
+  if (!why) return std::nullopt;
+  return Error{.kind = Error::Kind::invalid,
+               .message = std::move(*why),
+               .code = plan::reason::ambiguous_address};
 }
 
 /// Asked right before packets are let in.

@@ -35,6 +35,7 @@ class GroupWriter {
   Task<Result<Closing>> apply(cloud::Provider* provider, std::string group, plan::Change change,
                               cloud::Work work);
   bool await_readings(const std::string& key, const plan::Change& change);
+  std::optional<Error> find_others(const std::string& group, const plan::Change& change) const;
   Task<Result<Done>> may_open(std::string group, std::vector<std::string> grants);
   bool is_past_its_end(const plan::Change& change) const;
 

@@ -162,5 +162,64 @@ TEST_CASE_METHOD(Twins, "a grant that begins later is looked at once more", "[am
   check_nothing_opens();
 }
 
+/// A grant whose machine has another address by the time that it is opened.
+struct MovedTwin : Twins {
+  MovedTwin() {
+    list({.address = prefix("10.0.0.9"),
+          .interface_id = nic("nic-9"),
+          .machine_id = sub + "web/providers/Microsoft.Compute/virtualMachines/db-1",
+          .groups = {key},
+          .subnet_listed = true});
+    REQUIRE(pass());
+    REQUIRE(verdict_object()["spec"]["outcome"] == "Granted");
+    move_to("10.0.0.9");
+  }
+
+  void move_to(const char* address) {
+    cloud.machines.at(model::resource_key(vm)).paths[0].address = prefix(address);
+    world.machines[model::resource_key(vm)].read_at = clock.now() - reading_opens_for - 1s;
+  }
+  bool opens_to(const char* address) const {
+    return std::ranges::any_of(cloud.groups.at(key).rules, [&](const auto& rule) {
+      return rule.access == model::Access::allow &&
+             std::ranges::count(rule.destination.prefixes, prefix(address)) > 0;
+    });
+  }
+  void pass_both() {
+    (void)pass();
+    (void)group_pass();
+    (void)pass();
+  }
+};
+
+TEST_CASE_METHOD(MovedTwin, "an address that a machine got since it was granted is looked at, too",
+                 "[ambiguity]") {
+  for (int i = 0; i < 3; ++i) {
+    pass_both();
+    clock.advance(40s);
+  }
+  CHECK_FALSE(opens_to("10.0.0.9"));
+  CHECK(state() == "Opening");
+  CHECK(why()["reason"] == "AmbiguousAddress");
+  CHECK(message().find("is also that of interface \"web/nic-9\" of machine \"db-1\"") !=
+        std::string::npos);
+
+  world.inventories["prod"].addresses.pop_back();  // somebody mends it
+  pass_both();
+  CHECK(opens_to("10.0.0.9"));
+  CHECK(state() == "Active");
+}
+
+TEST_CASE_METHOD(MovedTwin, "so is one that it gets while it is open", "[ambiguity]") {
+  move_to("10.0.0.4");
+  pass_both();
+  REQUIRE(opens_to("10.0.0.4"));
+  clock.advance(2min);
+  move_to("10.0.0.9");
+  for (int i = 0; i < 3; ++i) pass_both();
+  CHECK_FALSE(opens_to("10.0.0.4"));
+  CHECK_FALSE(opens_to("10.0.0.9"));
+}
+
 }  // namespace
 }  // namespace portcullis::controllers
