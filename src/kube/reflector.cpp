@@ -131,7 +131,6 @@ Task<StreamEnd> Reflector::open_stream() {
 Task<StreamEnd> Reflector::read_stream(Duration timeout) {
   Clock& clock = client_.clock();
   decoder_ = WatchDecoder();
-  bookmarks_seen_ = false;
   const BootTime last = clock.boot_now() + timeout + grace;
   while (!stop_.requested()) {
     Duration idle = last - clock.boot_now();

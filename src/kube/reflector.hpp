@@ -72,7 +72,7 @@ class Reflector {
   bool is_back_ = false;            ///< the server, during that pause
   Phase phase_ = Phase::stream_list;
   bool stream_list_refused_ = false;
-  bool bookmarks_seen_ = false;  ///< on the stream that is open
+  bool bookmarks_seen_ = false;  ///< the server sends them: their silence tells
   int short_streams_ = 0;        ///< in a row
   int page_limit_ = 500;         ///< objects of a page; halved when one was too large to be read
   std::string version_;

@@ -126,6 +126,22 @@ TEST_CASE("A silent watch is left after 150 s once it had bookmarks") {
   CHECK(is_watch_from(world.last_target(), "30"));
 }
 
+TEST_CASE("A watch that is silent from its opening on is left after 150 s as well") {
+  World world;
+  auto stream = synced(world);
+  world.pass(100s);
+  auto silent = world.transport.add_stream();
+  stream->piece(bookmark_text("30")).end();
+  world.settle();
+  REQUIRE(world.requests() == 2);
+  world.pass(149s);
+  CHECK(world.requests() == 2);
+  world.transport.add_stream();
+  world.pass(1s);
+  CHECK(silent->closed);
+  CHECK(is_watch_from(world.last_target(), "30"));
+}
+
 TEST_CASE("A watch without bookmarks is left 30 s after its timeout") {
   World world;
   synced_by_pages(world);
