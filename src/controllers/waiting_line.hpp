@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 
 #include "base/time.hpp"
@@ -20,13 +21,13 @@ class WaitingLine {
   /// behind all others and not before `opens`.
   TimePoint turn(const std::string& who, TimePoint now, TimePoint opens, std::size_t calls);
 
-  /// Waits no longer, or not for this.
-  void leave(const std::string& who) { turns_.erase(who); }
+  /// Waits no longer, or not for this. Behind the last who does the line ends.
+  void leave(const std::string& who);
 
  private:
   Duration pace_;
-  TimePoint last_{};
   std::map<std::string, TimePoint> turns_;
+  std::multiset<TimePoint> times_;  ///< the same
 };
 
 }  // namespace portcullis::controllers
