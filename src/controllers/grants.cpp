@@ -8,6 +8,7 @@
 #include "controllers/retention.hpp"
 #include "controllers/status_writer.hpp"
 #include "controllers/target_judge.hpp"
+#include "controllers/usage.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 
@@ -267,7 +268,9 @@ Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, Verdict
     }
     if (now >= over) world.proven_closed.insert(verdict->meta.uid);
   }
-  const TimePoint until = kept_until(*verdict, end);
+  TimePoint until = kept_until(*verdict, end);
+  // What a limit counts is no less because its record need not be kept for so long.
+  if (const auto counted = counted_until(world, *verdict)) until = std::max(until, *counted);
   if (!verdict->meta.deleting && now < until) {
     world.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name, until);
     co_return Done{};

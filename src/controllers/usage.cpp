@@ -3,6 +3,19 @@
 #include "plan/lifecycle.hpp"
 
 namespace portcullis::controllers {
+namespace {
+
+constexpr Duration total_counts_for = std::chrono::hours(24);
+
+}  // namespace
+
+std::optional<TimePoint> counted_until(const World& world, const model::AccessVerdict& verdict) {
+  const auto policy = world.stores.policies.find(verdict.meta.ns + "/" + verdict.policy_name);
+  const bool counts = verdict.granted && policy && policy->meta.uid == verdict.policy_uid &&
+                      policy->limits.total_duration && plan::counts(verdict, world.operator_name);
+  if (!counts) return std::nullopt;
+  return plan::ends_at(verdict) + total_counts_for;
+}
 
 plan::Usage usage_of(const World& world, const SentVerdicts& sent,
                      const model::AccessRequest& request, const model::JitPolicy& policy) {
@@ -15,7 +28,7 @@ plan::Usage usage_of(const World& world, const SentVerdicts& sent,
       ++usage.active_of_requester;
       usage.live_request = verdict.request_name;
     }
-    if (same && plan::ends_at(verdict) > now - std::chrono::hours(24)) {
+    if (same && plan::ends_at(verdict) > now - total_counts_for) {
       usage.total_of_requester += verdict.duration;
     }
   };
@@ -28,7 +41,8 @@ plan::Usage usage_of(const World& world, const SentVerdicts& sent,
     const bool shown = world.stores.verdicts.find(verdict.meta.ns + "/" + uid) != nullptr;
     if (!shown && verdict.granted && verdict.policy_uid == policy.meta.uid &&
         uid != request.meta.uid) {
-      add(verdict, true);
+      // Whatever became of it: it is none when its time is over.
+      add(verdict, now < plan::ends_at(verdict));
     }
   }
   return usage;

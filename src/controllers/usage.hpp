@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "controllers/world.hpp"
@@ -15,5 +16,8 @@ using SentVerdicts = std::map<std::string, model::AccessVerdict>;
 /// those on their way included, so that of two requests that race the second sees the first.
 plan::Usage usage_of(const World& world, const SentVerdicts& sent,
                      const model::AccessRequest& request, const model::JitPolicy& policy);
+
+/// Until when a grant counts for its requester's total under its policy; nothing: it does not.
+std::optional<TimePoint> counted_until(const World& world, const model::AccessVerdict& verdict);
 
 }  // namespace portcullis::controllers

@@ -1,5 +1,6 @@
 #include "controllers/retention.hpp"
 
+#include "controllers/usage.hpp"
 #include "request_scene.hpp"
 
 namespace portcullis::controllers {
@@ -100,6 +101,50 @@ TEST_CASE("a record is kept from its end, or from its refusal", "[retention]") {
   CHECK((kept_until(verdict, early) == TimePoint(2h + 10min)));
   verdict.retain_for = "";
   CHECK((kept_until(verdict, {}) == TimePoint(1h + 30min + 168h)));
+}
+
+TEST_CASE_METHOD(Fixture, "a verdict stays as long as a limit counts it, though its request goes",
+                 "[retention]") {
+  api.edit("jitpolicies/prod-ssh", {{"spec", {{"limits", {{"totalDuration", "15m"}}}}}});
+  const TimePoint over = world.stores.verdicts.find("team-a/request")->meta.created + 10min;
+  const auto look = [&] {
+    policy_pass();
+    for (int i = 0; i < 4; ++i) {
+      pass();
+      group_pass();
+    }
+  };
+  clock.advance(over + 2h - clock.now());
+  look();
+  CHECK_FALSE(is_held());
+  CHECK(is_decided());
+
+  json again = held(request());
+  again["metadata"]["name"] = "again";
+  again["metadata"]["uid"] = "request-2";
+  api.objects["accessrequests/again"] = again;
+  REQUIRE(pass("again"));
+  CHECK(api.objects.at("accessverdicts/request-2")["spec"]["reason"] == "LimitExceeded");
+
+  clock.advance(over + 24h - clock.now());
+  look();
+  CHECK_FALSE(is_decided());
+}
+
+TEST_CASE_METHOD(Fixture, "one that was sent and never seen counts until its time is over",
+                 "[retention]") {
+  const auto policy = world.stores.policies.find("team-a/prod-ssh");
+  auto lost = *world.stores.verdicts.find("team-a/request");
+  lost.meta.name = lost.request_uid = "request-2";
+  lost.meta.created = clock.now();
+  const auto usage = [&] {
+    return usage_of(world, {{"request-2", lost}}, *world.stores.requests.find("team-a/ssh"),
+                    *policy);
+  };
+  lost.requester = "ann";
+  CHECK(usage().active_of_requester == 1);
+  clock.advance(10min);
+  CHECK(usage().active_of_requester == 0);
 }
 
 }  // namespace
