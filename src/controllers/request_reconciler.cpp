@@ -186,7 +186,7 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
                       now_policy->meta.generation == policy->meta.generation && now_request &&
                       now_request->meta.uid == request->meta.uid &&
                       now_request->meta.generation == request->meta.generation;
-    if (!same || !may_decide_() || !world_.guard.holds || what_may_claim(world_) ||
+    if (!same || !may_decide_() || judge_guard(*request) || what_may_claim(world_) ||
         world_.clocks.look(*account).stops_openings) {
       forget_sent(request->meta.uid);
       co_return fail(Error::Kind::conflict, "something changed while the authorizer was asked");
@@ -221,6 +221,8 @@ void RequestReconciler::note_sent(model::AccessVerdict verdict) {
     world_.coming.expect(verdict.request_uid, groups, world_.clock.boot_now());
   }
   const std::string uid = verdict.request_uid;
+  std::erase_if(sent_,
+                [&](const auto& one) { return plan::ends_at(one.second) <= world_.clock.now(); });
   sent_.insert_or_assign(uid, std::move(verdict));
 }
 

@@ -112,6 +112,11 @@ TEST_CASE_METHOD(RequestScene, "who may not request is refused, and no answer is
     CHECK_FALSE(pass());
     CHECK_FALSE(is_decided());
   }
+  SECTION("yes, but the guards were lost meanwhile, and are back") {
+    api.while_reviewed = [this] { world.guard.distrust_before = clock.now() + 5s; };
+    CHECK_FALSE(pass());
+    CHECK_FALSE(is_decided());
+  }
   check_nothing_opens();
 }
 
