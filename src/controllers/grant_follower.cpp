@@ -136,7 +136,8 @@ Task<Result<runtime::Next>> GrantFollower::follow(RequestPointer request, Verdic
   }
   const auto status =
       plan::describe_request(known, verdict.get(), end, {}, evidence, world_.clock.now());
-  if (status.opened_at) world_.opened.emplace(verdict->meta.uid, *status.opened_at);
+  // What a status says is no proof: by this a rule may be written again without another reading.
+  if (!ended_at && evidence.open) world_.opened.emplace(verdict->meta.uid, *status.opened_at);
   if (!recorded) co_return fail(recorded.error());
   const auto reported = co_await report_request(world_, client_, events_, request, status);
   if (!reported) co_return fail(reported.error());

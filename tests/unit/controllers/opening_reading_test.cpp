@@ -61,6 +61,17 @@ TEST_CASE_METHOD(Moved, "nor while it cannot be read; its group is not asked for
   CHECK(opens_to("10.0.0.9"));
 }
 
+TEST_CASE_METHOD(Moved, "a status that says it was open before opens nothing", "[controllers]") {
+  cloud.fail_always["read_machine"] = {.kind = Error::Kind::unavailable, .message = "503"};
+  asked()["status"]["state"] = "Opening";
+  asked()["status"]["openedAt"] = format_rfc3339(clock.now());
+  pass();
+  pass();
+  world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
+  REQUIRE(group_pass());
+  CHECK_FALSE(is_open());
+}
+
 TEST_CASE_METHOD(RequestScene, "what is open stays though its machine cannot be read",
                  "[controllers]") {
   open();
