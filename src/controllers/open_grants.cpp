@@ -95,6 +95,10 @@ void count_grants(const World& world, const model::JitPolicy& policy,
                   plan::PolicyFindings& findings) {
   for (const auto& verdict : world.verdict_index.of_policy(policy.meta.uid)) {
     if (world.is_live(*verdict)) ++findings.active_grants;
+    // What its time ended was ended by nothing that came later, and thousands may be kept.
+    const bool by_time = !verdict->ended && !world.ended_seen.contains(verdict->meta.uid) &&
+                         world.clock.now() >= plan::ends_at(*verdict);
+    if (by_time) continue;
     const auto end = world.early_end(*verdict);
     if (!end || end->reason != plan::reason::suspended) continue;
     ++findings.suspended;

@@ -150,5 +150,19 @@ TEST_CASE_METHOD(Counting, "writes of rules are counted by what they are", "[con
   CHECK(world.rules_written[closed] == 1);
 }
 
+TEST_CASE_METHOD(Counting, "what its time ended was ended by no suspension", "[controllers]") {
+  open();
+  clock.advance(10min);
+  REQUIRE(group_pass());
+  REQUIRE(pass());
+  REQUIRE(state() == "Expired");
+  api.edit("jitpolicies/prod-ssh", {{"spec", {{"suspend", true}}}});
+  api.deliver(world);
+  plan::PolicyFindings findings;
+  count_grants(world, *world.stores.policies.find("team-a/prod-ssh"), findings);
+  CHECK(findings.suspended == 0);
+  CHECK(findings.closed == 0);
+}
+
 }  // namespace
 }  // namespace portcullis::controllers
