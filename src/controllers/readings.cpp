@@ -91,8 +91,14 @@ Task<Result<Done>> World::refresh_machine(std::string account, std::string id, D
   const auto provider = provider_of(*owner);
   if (!provider) co_return fail(provider.error());
   const std::uint64_t shown = shown_of(*this, account, key);
+  const TimePoint asked_at = clock.now();  // what changed while it was read counts as later
   auto read = co_await (*provider)->read_machine(id, work);
   MachineView& view = machines[key];
+  if (view.read_at > asked_at) {
+    // Whoever asked later was answered sooner, and knows better.
+    if (!read) co_return fail(read.error());
+    co_return Done{};
+  }
   if (!read) {
     view.error = read.error();
     view.error->message = plan::steady_text(read.error().message);
@@ -105,7 +111,7 @@ Task<Result<Done>> World::refresh_machine(std::string account, std::string id, D
   const auto before = groups_before(id);
   const bool changed = !view.machine || *view.machine != *read;
   view.machine = std::move(*read);
-  view.read_at = clock.now();
+  view.read_at = asked_at;
   view.error.reset();
   note_reading(view, shown);
   // Nothing is wanted yet for a machine that nobody has: whoever reads it to have it marks them.

@@ -48,6 +48,43 @@ TEST_CASE_METHOD(Many, "what one machine refuses holds up no other", "[controlle
   CHECK(cloud.calls.size() == ids.size());
 }
 
+TEST_CASE_METHOD(RequestScene, "a reading that was overtaken by a later one tells nothing",
+                 "[controllers]") {
+  clock.advance(2min);
+  MachineView& view = world.machines[model::resource_key(vm)];
+  const auto truth = [&](const char* address) {
+    model::VirtualMachine machine = cloud.machines[model::resource_key(vm)];
+    machine.paths[0].address = prefix(address);
+    return machine;
+  };
+  cloud.on_call = [&](const std::string& call) {
+    if (call != "read_machine") return;
+    clock.advance(20s);  // meanwhile somebody else asks, and is answered at once
+    view.machine = truth("10.0.0.9");
+    view.read_at = clock.now() - 10s;
+  };
+  SECTION("by what it says") {
+    REQUIRE(test::run(io, clock, world.refresh_machine("prod", vm, 1min)));
+  }
+  SECTION("nor by failing") {
+    cloud.fail_always["read_machine"] = {.kind = Error::Kind::not_found, .message = "404"};
+    CHECK_FALSE(test::run(io, clock, world.refresh_machine("prod", vm, 1min)));
+    CHECK_FALSE(view.missing_since);
+    CHECK_FALSE(view.error);
+  }
+  CHECK(view.machine->paths[0].address == prefix("10.0.0.9"));
+}
+
+TEST_CASE_METHOD(RequestScene, "a reading is as old as its question", "[controllers]") {
+  clock.advance(2min);
+  const TimePoint asked = clock.now();
+  cloud.on_call = [&](const std::string& call) {
+    if (call == "read_machine") clock.advance(20s);
+  };
+  REQUIRE(test::run(io, clock, world.refresh_machine("prod", vm, 1min)));
+  CHECK((world.machines[model::resource_key(vm)].read_at == asked));
+}
+
 TEST_CASE_METHOD(Many, "machines that nobody needs are forgotten", "[controllers]") {
   for (const auto& result : read()) REQUIRE(result);
   world.forget_machines();  // who read them may name them in a moment
