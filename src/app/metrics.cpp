@@ -53,7 +53,7 @@ MetricFamily count_requests(const controllers::World& world) {
                             withdrawn, timed_out, failed, planned, unknown}) {
     counts.emplace(state, 0);
   }
-  for (const auto& [key, request] : world.stores.requests.all()) {
+  for (const auto& request : world.stores.requests.all()) {
     const std::string& state = request->status.state;
     const auto found = counts.find(state.empty() ? std::string_view(pending) : state);
     ++(found == counts.end() ? counts.find(unknown) : found)->second;

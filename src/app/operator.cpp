@@ -170,8 +170,12 @@ class Operator {
   void wake_all() {
     if (!world_) return;
     for (const auto& [key, view] : world_->groups) world_->group_queue.add(key);
-    for (const auto& [key, policy] : world_->stores.policies.all()) world_->policy_queue.add(key);
-    for (const auto& [key, asked] : world_->stores.requests.all()) world_->request_queue.add(key);
+    for (const auto& policy : world_->stores.policies.all()) {
+      world_->policy_queue.add(policy->meta.key());
+    }
+    for (const auto& request : world_->stores.requests.all()) {
+      world_->request_queue.add(request->meta.key());
+    }
   }
 
   Task<void> start(Identity me) {

@@ -58,8 +58,8 @@ Task<Result<runtime::Next>> AccountReconciler::reconcile(std::string key) {
   }
   // What policies and requests say depends on it.
   if (changed) {
-    for (const auto& [name, policy] : world_.stores.policies.all()) {
-      if (policy->account == key) world_.policy_queue.add(name);
+    for (const auto& policy : world_.stores.policies.all()) {
+      if (policy->account == key) world_.policy_queue.add(policy->meta.key());
     }
   }
   if (!listed) {
@@ -131,9 +131,9 @@ Task<Result<Done>> AccountReconciler::list_groups(Pointer account, cloud::Provid
 }
 
 std::string AccountReconciler::what_is_left(const model::CloudAccount& account) const {
-  for (const auto& [key, policy] : world_.stores.policies.all()) {
+  for (const auto& policy : world_.stores.policies.all()) {
     if (policy->account == account.meta.name) {
-      return "JitPolicy \"" + key + "\" refers to it; delete that first";
+      return "JitPolicy \"" + policy->meta.key() + "\" refers to it; delete that first";
     }
   }
   if (!world_.swept(account.meta.name)) return "its NSGs have not all been read yet";

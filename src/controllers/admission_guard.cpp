@@ -115,9 +115,7 @@ bool AdmissionGuard::synced() const {
 }
 
 const SeenGuard* AdmissionGuard::look(const GuardName& name) const {
-  const auto& all = watches_.at(static_cast<std::size_t>(name.kind)).store.all();
-  const auto found = all.find(name.name);
-  return found == all.end() ? nullptr : found->second.get();
+  return watches_.at(static_cast<std::size_t>(name.kind)).store.find(name.name).get();
 }
 
 /// Something about our objects may have changed.
@@ -256,10 +254,12 @@ void AdmissionGuard::judge() {
 }
 
 void AdmissionGuard::wake_everybody() {
-  for (const auto& [key, account] : world_.stores.accounts.all()) world_.account_queue.add(key);
-  for (const auto& [key, request] : world_.stores.requests.all()) {
+  for (const auto& account : world_.stores.accounts.all()) {
+    world_.account_queue.add(account->meta.key());
+  }
+  for (const auto& request : world_.stores.requests.all()) {
     if (request->status.state.empty() || request->status.state == "Pending") {
-      world_.request_queue.add(key);
+      world_.request_queue.add(request->meta.key());
     }
   }
 }

@@ -39,7 +39,8 @@ void ClockWatch::stop() {
 void ClockWatch::look() {
   std::map<std::string, plan::ClockView> seen;
   std::set<std::string> logged;  // most accounts have one cloud: its clock is told once
-  for (const auto& [name, account] : world_.stores.accounts.all()) {
+  for (const auto& account : world_.stores.accounts.all()) {
+    const std::string& name = account->meta.name;
     const plan::ClockView& now = seen.emplace(name, world_.clocks.look(*account)).first->second;
     const plan::ClockView before = told_[name];
     if (now.problem == before.problem) continue;
@@ -58,9 +59,9 @@ void ClockWatch::wake(const model::CloudAccount& account, bool concerns_openings
     if (owner == nullptr || owner->meta.name != name) continue;
     world_.mark_group(view.id, runtime::Workqueue::Urgency::normal);
   }
-  for (const auto& [key, request] : world_.stores.requests.all()) {
+  for (const auto& request : world_.stores.requests.all()) {
     const auto policy = world_.stores.policies.find(request->meta.ns + "/" + request->policy);
-    if (policy && policy->account == name) world_.request_queue.add(key);
+    if (policy && policy->account == name) world_.request_queue.add(request->meta.key());
   }
 }
 

@@ -35,9 +35,10 @@ TimePoint newest_edit(simdjson::dom::element metadata) {
 }  // namespace
 
 SeenGuard GuardBook::read(GuardKind kind, simdjson::dom::element object) const {
-  const auto shipped = shipped_.find({kind, api::key_of(object)});
-  if (shipped == shipped_.end()) return {};
-  SeenGuard seen{.ours = true};
+  SeenGuard seen{.name = api::key_of(object)};
+  const auto shipped = shipped_.find({kind, seen.name});
+  if (shipped == shipped_.end()) return seen;
+  seen.ours = true;
   if (simdjson::dom::element metadata; object["metadata"].get(metadata) == simdjson::SUCCESS) {
     seen.uid = text_of(metadata, "uid");
     if (metadata["generation"].get(seen.generation) != simdjson::SUCCESS) seen.generation = 0;

@@ -9,17 +9,21 @@
 
 #include "base/time.hpp"
 #include "controllers/guard_shipped.hpp"
+#include "kube/store.hpp"
 
 namespace portcullis::controllers {
 
 /// What is kept of an admission object in the cluster.
 struct SeenGuard {
+  std::string name{};
   bool ours = false;  ///< one that was shipped; of others nothing else is known
   std::string uid{};
   std::int64_t generation = 0;
   TimePoint written{};                      ///< created, or last edited by what managedFields tell
   std::optional<std::string> difference{};  ///< from what was shipped
 };
+
+inline kube::Names names_of(const SeenGuard& guard) { return {.ns = {}, .name = guard.name}; }
 
 /// Compares the admission objects of the cluster with the shipped ones, and remembers what they
 /// were: an object that was replaced (another uid) or edited (a higher generation) since has not

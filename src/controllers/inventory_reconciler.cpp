@@ -75,7 +75,7 @@ Task<Result<runtime::Next>> InventoryReconciler::reconcile(std::string key) {
 
 InventoryReconciler::Policies InventoryReconciler::policies_of(const std::string& account) const {
   Policies policies;
-  for (const auto& [key, policy] : world_.stores.policies.all()) {
+  for (const auto& policy : world_.stores.policies.all()) {
     if (policy->account == account) policies.push_back(policy);
   }
   return policies;

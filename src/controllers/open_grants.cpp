@@ -69,7 +69,7 @@ OpenGrants count_open_grants(const World& world) {
   const TimePoint now = world.clock.now();
   OpenGrants out;
   std::optional<TimePoint> oldest;
-  for (const auto& [key, verdict] : world.stores.verdicts.all()) {
+  for (const auto& verdict : world.stores.verdicts.all()) {
     const std::string& uid = verdict->meta.uid;
     if (!verdict->granted || world.proven_closed.contains(uid) ||
         !plan::counts(*verdict, world.operator_name)) {

@@ -98,11 +98,10 @@ Task<Result<runtime::Next>> PolicyReconciler::tend(Pointer policy) {
   });
   // A request that waits for the policy looks again when what the policy says has changed; what an
   // older policy's claim ends, too.
-  for (const auto& name : world_.requests_of.of(policy->meta.key())) {
-    const auto request = world_.stores.requests.find(name);
-    const std::string state = request ? request->status.state : "";
+  for (const auto& request : world_.request_index.of(policy->meta.ns, policy->meta.name)) {
+    const std::string& state = request->status.state;
     if (state.empty() || state == "Pending" || (conflict && !plan::is_final(state))) {
-      world_.request_queue.add(name);
+      world_.request_queue.add(request->meta.key());
     }
   }
   tell_drift(*policy);

@@ -9,7 +9,9 @@ using Urgency = runtime::Workqueue::Urgency;
 
 /// Requests that stand on a policy: what it allows, and whether it is there at all.
 void wake_requests_of(World& world, const model::JitPolicy& policy) {
-  for (const auto& key : world.requests_of.of(policy.meta.key())) world.request_queue.add(key);
+  for (const auto& request : world.request_index.of(policy.meta.ns, policy.meta.name)) {
+    world.request_queue.add(request->meta.key());
+  }
 }
 
 /// Policies that may have to give way to this one, or no longer have to.
@@ -64,9 +66,9 @@ void forget_status(World& world, const T* before, const T* after) {
 void wake_account(World& world, const std::string& name) {
   world.account_queue.add(name);
   world.inventory_queue.add(name);
-  for (const auto& [key, policy] : world.stores.policies.all()) {
+  for (const auto& policy : world.stores.policies.all()) {
     if (policy->account != name) continue;
-    world.policy_queue.add(key);
+    world.policy_queue.add(policy->meta.key());
     wake_requests_of(world, *policy);
   }
   // Its bands, scope and freeze are in the plan of each of its groups.

@@ -29,9 +29,8 @@ World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
   stores.policies.listen([this](const std::string& key, const auto& before, const auto& after) {
     policy_index.change(key, before.get(), after.get());
   });
-  stores.requests.listen([this](const std::string& key, const auto& before, const auto& after) {
-    if (before) requests_of.remove(before->meta.ns + "/" + before->policy, key);
-    if (after) requests_of.add(after->meta.ns + "/" + after->policy, key);
+  stores.requests.listen([this](const std::string&, const auto& before, const auto& after) {
+    request_index.change(before, after);
   });
   stores.decisions.listen([this](const std::string& key, const auto& before, const auto& after) {
     if (before) decisions_about.remove(before->request_uid, key);
@@ -93,7 +92,7 @@ const model::CloudAccount* World::account_of(std::string_view resource_id) const
 const model::CloudAccount* World::account_of_subscription(std::string_view subscription) const {
   const std::string wanted = model::ascii_lower(subscription);
   const model::CloudAccount* owner = nullptr;
-  for (const auto& [name, account] : stores.accounts.all()) {
+  for (const auto& account : stores.accounts.all()) {
     if (model::ascii_lower(account->subscription) != wanted) continue;
     if (owner == nullptr || model::came_before(account->meta, owner->meta)) owner = account.get();
   }

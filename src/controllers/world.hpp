@@ -18,6 +18,7 @@
 #include "controllers/machine_views.hpp"
 #include "controllers/policy_index.hpp"
 #include "controllers/policy_views.hpp"
+#include "controllers/request_index.hpp"
 #include "controllers/stores.hpp"
 #include "controllers/touched_groups.hpp"
 #include "controllers/verdict_index.hpp"
@@ -119,7 +120,7 @@ class World {
   /// What the stores hold, by what it is asked for. Kept by the constructor's listeners alone.
   VerdictIndex verdict_index{};
   PolicyIndex policy_index{};
-  KeyIndex requests_of{};      ///< keys of requests, by their policy's key
+  RequestIndex request_index{};
   KeyIndex decisions_about{};  ///< keys of decisions, by the uid of the request
 
   runtime::Workqueue account_queue;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,15 +33,41 @@ class ObjectSink {
   virtual void abort_replace() = 0;
 };
 
+/// What tells objects of one resource apart.
+struct Names {
+  std::string_view ns;  ///< empty for cluster-scoped kinds
+  std::string_view name;
+
+  auto operator<=>(const Names&) const = default;
+};
+
+/// Of an object that a store keeps. Overloaded beside a T that has no such `meta`.
+template <typename T>
+Names names_of(const T& object) {
+  return {object.meta.ns, object.meta.name};
+}
+
 /// Objects of one resource by key ("namespace/name" or "name"), as T. Readers get const pointers
-/// that stay valid as snapshots (shared, immutable).
+/// that stay valid as snapshots (shared, immutable). `KeyOf` and `names_of` must say the same.
 template <typename T>
 class Store final : public ObjectSink {
  public:
   using Pointer = std::shared_ptr<const T>;
+  /// An object is found by what stands in itself: thousands would have a second copy of it.
+  struct ByNames {
+    using is_transparent = void;
+    bool operator()(const Pointer& a, const Pointer& b) const { return of(a) < of(b); }
+    bool operator()(const Pointer& a, const Names& b) const { return of(a) < b; }
+    bool operator()(const Names& a, const Pointer& b) const { return a < of(b); }
+
+   private:
+    static Names of(const Pointer& object) { return names_of(*object); }
+  };
+  using Objects = std::set<Pointer, ByNames>;
   using Decode = std::function<Result<T>(simdjson::dom::element)>;
   using KeyOf = std::function<std::string(simdjson::dom::element)>;
-  /// `before` is null for a new object, `after` for one that went.
+  /// `before` is null for a new object, `after` for one that went. A listener may look at the
+  /// store, and must not change it.
   using Listener =
       std::function<void(const std::string& key, const Pointer& before, const Pointer& after)>;
   using OnPoison = std::function<void(const std::string& key, const Error& error)>;
@@ -53,10 +80,10 @@ class Store final : public ObjectSink {
   bool synced() const { return synced_; }
   /// Called once, when the first whole list is in place.
   void when_synced(std::function<void()> call) { on_synced_ = std::move(call); }
-  const std::map<std::string, Pointer>& all() const { return objects_; }
-  Pointer find(const std::string& key) const {
-    const auto found = objects_.find(key);
-    return found == objects_.end() ? nullptr : found->second;
+  const Objects& all() const { return objects_; }
+  Pointer find(std::string_view key) const {
+    const auto found = objects_.find(split(key));
+    return found == objects_.end() ? nullptr : *found;
   }
   /// Keys of objects that could not be decoded: there, but not understood.
   const std::set<std::string>& poisoned() const { return poisoned_; }
@@ -77,12 +104,8 @@ class Store final : public ObjectSink {
     }
     auto pointer = std::make_shared<const T>(std::move(*decoded));
     (replacing_ ? new_poisoned_ : poisoned_).erase(key);
-    if (replacing_) {
-      new_objects_[key] = std::move(pointer);
-      return;
-    }
-    const Pointer before = std::exchange(objects_[key], pointer);
-    tell(key, before, pointer);
+    const Pointer before = replace_in(replacing_ ? new_objects_ : objects_, pointer);
+    if (!replacing_) tell(key, before, pointer);
   }
 
   void erase(simdjson::dom::element object) override {
@@ -99,7 +122,7 @@ class Store final : public ObjectSink {
 
   void end_replace() override {
     replacing_ = false;
-    auto before = std::exchange(objects_, std::move(new_objects_));
+    const auto before = std::exchange(objects_, std::move(new_objects_));
     poisoned_ = std::move(new_poisoned_);
     new_objects_.clear();
     new_poisoned_.clear();
@@ -107,13 +130,12 @@ class Store final : public ObjectSink {
                   [this](const auto& entry) { return !poisoned_.contains(entry.first); });
     const bool first = !std::exchange(synced_, true);
     // A listener may look at the whole store: so it is told only when all is in place.
-    const auto after = objects_;
-    for (const auto& [key, object] : after) {
-      const auto old = before.find(key);
-      tell(key, old == before.end() ? nullptr : old->second, object);
+    for (const Pointer& object : objects_) {
+      const auto old = before.find(object);
+      tell(key_of(*object), old == before.end() ? nullptr : *old, object);
     }
-    for (const auto& [key, object] : before) {
-      if (!after.contains(key)) tell(key, object, nullptr);
+    for (const Pointer& object : before) {
+      if (!objects_.contains(object)) tell(key_of(*object), object, nullptr);
     }
     if (first && on_synced_) on_synced_();
   }
@@ -126,15 +148,34 @@ class Store final : public ObjectSink {
 
  private:
   void forget(const std::string& key) {
-    if (replacing_) {
-      new_objects_.erase(key);
-      return;
-    }
-    const auto found = objects_.find(key);
-    if (found == objects_.end()) return;
-    const Pointer before = found->second;
-    objects_.erase(found);
-    tell(key, before, nullptr);
+    Objects& objects = replacing_ ? new_objects_ : objects_;
+    const auto found = objects.find(split(key));
+    if (found == objects.end()) return;
+    const Pointer before = *found;
+    objects.erase(found);
+    if (!replacing_) tell(key, before, nullptr);
+  }
+
+  /// The one whose place it takes; null if there was none.
+  static Pointer replace_in(Objects& objects, const Pointer& object) {
+    const auto [place, is_new] = objects.insert(object);
+    if (is_new) return nullptr;
+    auto node = objects.extract(place);
+    Pointer before = std::exchange(node.value(), object);
+    objects.insert(std::move(node));
+    return before;
+  }
+
+  static Names split(std::string_view key) {
+    const auto slash = key.find('/');
+    if (slash == std::string_view::npos) return {.ns = {}, .name = key};
+    return {.ns = key.substr(0, slash), .name = key.substr(slash + 1)};
+  }
+
+  static std::string key_of(const T& object) {
+    const Names names = names_of(object);
+    return names.ns.empty() ? std::string(names.name)
+                            : std::string(names.ns).append("/").append(names.name);
   }
 
   void tell(const std::string& key, const Pointer& before, const Pointer& after) {
@@ -146,8 +187,8 @@ class Store final : public ObjectSink {
   OnPoison on_poison_;
   std::vector<Listener> listeners_;
   std::function<void()> on_synced_;
-  std::map<std::string, Pointer> objects_;
-  std::map<std::string, Pointer> new_objects_;
+  Objects objects_;
+  Objects new_objects_;
   std::set<std::string> poisoned_;
   std::set<std::string> new_poisoned_;
   std::map<std::string, Error> why_poisoned_;  ///< of those in either set, and some that were

@@ -16,7 +16,7 @@ struct Fixture : Scene {
     read_group();
   }
 
-  const model::AccessVerdict& over() const { return *world.stores.verdicts.all().begin()->second; }
+  const model::AccessVerdict& over() const { return **world.stores.verdicts.all().begin(); }
 
   void read_group() {
     GroupView& view = world.groups[key];

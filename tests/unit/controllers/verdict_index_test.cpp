@@ -141,10 +141,18 @@ TEST_CASE("one that has moved to another key before its old key goes stays", "[c
 
 TEST_CASE_METHOD(Scene, "the indexes follow the stores through new lists", "[controllers]") {
   using Keys = std::set<std::string>;
+  const auto requests_of = [this](const char* policy) {
+    Keys keys;
+    for (const auto& one : world.request_index.of("team-a", policy)) {
+      CHECK(one == world.stores.requests.find(one->meta.key()));
+      keys.insert(one->meta.key());
+    }
+    return keys;
+  };
   grant();
   const std::string verdict_key = "team-a/request";
   REQUIRE(world.verdict_index.find("verdict") == world.stores.verdicts.find(verdict_key));
-  CHECK(world.requests_of.of("team-a/prod-ssh") == Keys{"team-a/ssh"});
+  CHECK(requests_of("prod-ssh") == Keys{"team-a/ssh"});
   CHECK(world.policy_index.naming("web", "web-1") == Keys{"team-a/prod-ssh"});
 
   SECTION("a list that shows the same") {
@@ -183,8 +191,20 @@ TEST_CASE_METHOD(Scene, "the indexes follow the stores through new lists", "[con
     json other = request();
     other["spec"]["policyRef"]["name"] = "rdp";
     put(world.stores.requests, other);
-    CHECK(world.requests_of.of("team-a/prod-ssh").empty());
-    CHECK(world.requests_of.of("team-a/rdp") == Keys{"team-a/ssh"});
+    CHECK(requests_of("prod-ssh").empty());
+    CHECK(requests_of("rdp") == Keys{"team-a/ssh"});
+  }
+  SECTION("a list in which the request is gone, and another has come") {
+    json other = request();
+    other["metadata"]["name"] = "another";
+    put(world.stores.requests, other);
+    CHECK(requests_of("prod-ssh") == Keys{"team-a/another"});
+  }
+  SECTION("a status of the request") {
+    json other = request();
+    other["status"]["state"] = "Pending";
+    put(world.stores.requests, other);
+    CHECK(requests_of("prod-ssh") == Keys{"team-a/ssh"});
   }
   SECTION("a policy that names another machine") {
     json other = policy();

@@ -80,16 +80,26 @@ struct RealServer {
   }
 };
 
-Store<std::string> make_store() {
-  return Store<std::string>(
+struct Text {
+  struct {
+    std::string ns;
+    std::string name;
+  } meta;
+  std::string value;
+};
+
+Store<Text> make_store() {
+  return Store<Text>(
       [](simdjson::dom::element object) {
         const ObjectHead head = head_of(object);
         return to_key({.ns = std::string(head.ns), .name = std::string(head.name)});
       },
-      [](simdjson::dom::element object) -> Result<std::string> {
+      [](simdjson::dom::element object) -> Result<Text> {
         std::string_view value;
-        if (object["data"]["key"].get(value) != simdjson::SUCCESS) return std::string();
-        return std::string(value);
+        if (object["data"]["key"].get(value) != simdjson::SUCCESS) value = {};
+        const ObjectHead head = head_of(object);
+        return Text{.meta = {.ns = std::string(head.ns), .name = std::string(head.name)},
+                    .value = std::string(value)};
       },
       [](const std::string&, const Error&) {});
 }
@@ -170,7 +180,7 @@ TEST_CASE("A reflector follows a real server", "[.real]") {
   WARN("seen after " << (server.clock.boot_now() - before).count() << " ms");
   REQUIRE(
       server.run(server.client->merge_patch(config_maps, name, json{{"data", {{"key", "two"}}}})));
-  server.run_until([&] { return *store.find(key) == "two"; });
+  server.run_until([&] { return store.find(key)->value == "two"; });
   REQUIRE(server.run(server.client->remove(config_maps, name)));
   server.run_until([&] { return store.find(key) == nullptr; });
   CHECK(reflector.stats().failures == 0);

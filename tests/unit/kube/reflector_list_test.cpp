@@ -205,7 +205,8 @@ TEST_CASE("What was deleted meanwhile is found when a list replaces the store") 
   World world;
   std::vector<std::string> told;
   world.store.listen([&told](const std::string& key, const auto& before, const auto& after) {
-    told.push_back(key + (before ? " " + *before : "") + " ->" + (after ? " " + *after : ""));
+    told.push_back(key + (before ? " " + before->value : "") + " ->" +
+                   (after ? " " + after->value : ""));
   });
   auto stream = synced(world);
   stream->piece(event_text("ADDED", b1) + error_event_text(410, "Expired"));

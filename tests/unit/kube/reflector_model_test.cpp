@@ -19,7 +19,7 @@ void run_history(std::uint32_t seed, bool streaming_lists, std::map<std::string,
   Contents told;
   world.store.listen([&told](const std::string& key, const auto&, const auto& after) {
     if (after) {
-      told[key] = *after;
+      told[key] = after->value;
     } else {
       told.erase(key);
     }

@@ -13,28 +13,43 @@
 
 namespace portcullis::kube {
 
+/// What a store keeps of an object.
+struct Kept {
+  struct {
+    std::string ns;
+    std::string name;
+  } meta;
+  std::string value;
+};
+
+inline Kept keep(simdjson::dom::element object, std::string_view value) {
+  const ObjectHead head = head_of(object);
+  return {.meta = {.ns = std::string(head.ns), .name = std::string(head.name)},
+          .value = std::string(value)};
+}
+
 /// A store of the texts under "value"; a value of "poison" cannot be decoded.
-inline Store<std::string> make_store() {
-  return Store<std::string>(
+inline Store<Kept> make_store() {
+  return Store<Kept>(
       [](simdjson::dom::element object) {
         const ObjectHead head = head_of(object);
         return to_key({.ns = std::string(head.ns), .name = std::string(head.name)});
       },
-      [](simdjson::dom::element object) -> Result<std::string> {
+      [](simdjson::dom::element object) -> Result<Kept> {
         std::string_view value;
         if (object["value"].get(value) != simdjson::SUCCESS || value == "poison") {
           return fail(Error::Kind::malformed, "poison");
         }
-        return std::string(value);
+        return keep(object, value);
       },
       [](const std::string&, const Error&) {});
 }
 
 using Contents = std::map<std::string, std::string>;
 
-inline Contents contents(const Store<std::string>& store) {
+inline Contents contents(const Store<Kept>& store) {
   Contents all;
-  for (const auto& [key, value] : store.all()) all[key] = *value;
+  for (const auto& one : store.all()) all[one->meta.ns + "/" + one->meta.name] = one->value;
   return all;
 }
 
@@ -43,7 +58,7 @@ struct ReflectorWorld {
   test::FakeClock clock;
   test::FakeTransport transport{clock};
   Client client{transport, clock};
-  Store<std::string> store = make_store();
+  Store<Kept> store = make_store();
   Reflector reflector;
   bool ended = false;
   asio::io_context io;

@@ -8,13 +8,14 @@ namespace portcullis::kube {
 namespace {
 
 struct World {
-  Store<std::string> store = make_store();
+  Store<Kept> store = make_store();
   std::vector<std::string> told;
   simdjson::dom::parser parser;
 
   World() {
     store.listen([this](const std::string& key, const auto& before, const auto& after) {
-      told.push_back(key + ":" + (before ? *before : "-") + ">" + (after ? *after : "-"));
+      told.push_back(key + ":" + (before ? before->value : "-") + ">" +
+                     (after ? after->value : "-"));
     });
   }
   void put(const std::string& name, const std::string& value) {
@@ -106,8 +107,8 @@ TEST_CASE("What was found stays as it was, whatever comes later") {
   world.put("a", "one");
   const auto found = world.store.find("ns/a");
   world.put("a", "two");
-  CHECK(*found == "one");
-  CHECK(*world.store.find("ns/a") == "two");
+  CHECK(found->value == "one");
+  CHECK(world.store.find("ns/a")->value == "two");
 }
 
 }  // namespace
