@@ -6,6 +6,8 @@
 namespace portcullis::runtime {
 namespace {
 
+constexpr std::array urgencies = {Urgency::closing, Urgency::normal, Urgency::background};
+
 /// One who waits is woken for as long as it waits, also if the waiting fails.
 class Waiting {
  public:
@@ -31,11 +33,9 @@ void Workqueue::add(std::string key, Urgency urgency) {
     if (urgency < busy->second.taken_as && overtaken_) overtaken_(key);
     return;
   }
-  const auto [known, is_new] = urgency_of_.try_emplace(key, urgency);
-  if (!is_new) {
-    if (known->second <= urgency) return;
-    ready_as(known->second).remove(key);
-    known->second = urgency;
+  if (const auto known = urgency_of(key)) {
+    if (*known <= urgency) return;
+    ready_as(*known).remove(key);
   }
   ready_as(urgency).push(key, lane_of_ ? lane_of_(key) : std::string());
   for (Wake* taker : takers_) taker->notify();
@@ -57,13 +57,26 @@ Task<std::optional<std::string>> Workqueue::take(Urgency least) {
   const Urgency urgency = *most_urgent(least);
   std::string key = ready_as(urgency).pop();
   in_work_.emplace(key, InWork{.taken_as = urgency});
-  urgency_of_.erase(key);
   co_return key;
+}
+
+std::size_t Workqueue::ready() const {
+  std::size_t count = 0;
+  for (const Lanes& lanes : ready_) count += lanes.size();
+  return count;
+}
+
+/// Of a key that is ready.
+std::optional<Workqueue::Urgency> Workqueue::urgency_of(const std::string& key) const {
+  for (const Urgency urgency : urgencies) {
+    if (ready_.at(static_cast<std::size_t>(urgency)).contains(key)) return urgency;
+  }
+  return std::nullopt;
 }
 
 /// Of the keys that are ready and at least so urgent; nothing: there is none.
 std::optional<Workqueue::Urgency> Workqueue::most_urgent(Urgency least) const {
-  for (const Urgency urgency : {Urgency::closing, Urgency::normal, Urgency::background}) {
+  for (const Urgency urgency : urgencies) {
     if (urgency > least) break;
     if (!ready_.at(static_cast<std::size_t>(urgency)).empty()) return urgency;
   }

@@ -47,8 +47,8 @@ class Workqueue {
   /// Takers get nothing from now on; keys in work may finish.
   void stop();
 
-  bool idle() const { return urgency_of_.empty() && in_work_.empty(); }
-  std::size_t ready() const { return urgency_of_.size(); }  ///< keys that nobody has taken yet
+  bool idle() const { return ready() == 0 && in_work_.empty(); }
+  std::size_t ready() const;  ///< keys that nobody has taken yet
   std::size_t in_work() const { return in_work_.size(); }
   std::size_t waiting() const { return takers_.size(); }
 
@@ -62,12 +62,12 @@ class Workqueue {
   };
 
   Lanes& ready_as(Urgency urgency) { return ready_.at(static_cast<std::size_t>(urgency)); }
+  std::optional<Urgency> urgency_of(const std::string& key) const;
   std::optional<Urgency> most_urgent(Urgency least) const;
 
   Clock& clock_;
   LaneOf lane_of_;
-  std::array<Lanes, 3> ready_;                 ///< by urgency
-  std::map<std::string, Urgency> urgency_of_;  ///< of those that are ready
+  std::array<Lanes, 3> ready_;  ///< by urgency; a key is in one of them
   std::map<std::string, InWork> in_work_;
   Timers later_;
   bool stopped_ = false;

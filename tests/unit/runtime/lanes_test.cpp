@@ -1,6 +1,7 @@
 #include "runtime/lanes.hpp"
 
 #include <catch2/catch.hpp>
+#include <set>
 #include <vector>
 
 namespace portcullis::runtime {
@@ -50,6 +51,26 @@ TEST_CASE("a thousand of one lane hold up another by a turn, and both get on", "
   CHECK(keys[2 * turn] == "a" + std::to_string(turn));
   CHECK(keys[3 * turn] == "b" + std::to_string(turn));
   CHECK(keys.back() == "a999");
+}
+
+TEST_CASE("thousands that have come leave nothing behind, and the next wait as the first did",
+          "[runtime]") {
+  Lanes lanes;
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 3000; ++i) {
+      lanes.push("a-key-that-is-no-short-text-" + std::to_string(i), std::to_string(i % 7));
+    }
+    CHECK(lanes.contains("a-key-that-is-no-short-text-2999"));
+    CHECK(lanes.size() == 3000);
+    for (int i = 0; i < 1000; ++i) {
+      CHECK(lanes.remove("a-key-that-is-no-short-text-" + std::to_string(i)));
+    }
+    const auto keys = drain(lanes, 10'000);
+    CHECK(keys.size() == 2000);
+    CHECK(std::set<std::string>(keys.begin(), keys.end()).size() == 2000);
+    CHECK(lanes.empty());
+    CHECK_FALSE(lanes.contains(keys.front()));
+  }
 }
 
 TEST_CASE("what is removed does not come, also where it was all of its lane", "[runtime]") {
