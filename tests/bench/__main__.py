@@ -142,6 +142,46 @@ def measure_burst(figures: Figures, count: int, operation: str) -> None:
     figures.count("rule writes of an NSG, open and close, most", max(total), 6)
     figures.at_least("grants for each rule write", count / max(1, sum(total)), 5)
     figures.info("object writes of the operator", objects / count, "a request")
+    gone = [closed_at(everything[each.group], each.group, each.source) for each in asked]
+    figures.count("requests whose source was not taken out", gone.count(None), 0)
+    late = [at - seconds_of(ends[each.name]) for each, at in zip(asked, gone, strict=True) if at is not None]
+    figures.count("closed before their end", sum(each < 0 for each in late), 0)
+    figures.times("end -> the write that takes the source out arrives", late, None, 1000)
+
+
+def measure_same_end(figures: Figures, count: int) -> None:
+    """Grants of one source on one NSG, granted together: the last end of each second takes the rule away for all."""
+    figures.part(f"{count} requests at once from one source on one NSG")
+    with Stage(1, one_source=True) as stage:
+        stage.settle()
+        stage.operator.stop()
+        asked = stage.ask_many(count, "45s")
+        stage.lab.forget_requests()
+        began = time.monotonic()
+        stage.operator.start()
+        stage.wait_in_state("Active", count, 40)
+        figures.info("all proven open within", time.monotonic() - began, "s")
+        opening = rule_writes(stage.lab.requests())
+        ends = {name: seconds_of(item["status"]["expiresAt"]) for name, item in stage.requests().items()}
+        last = max(ends.values())
+        time.sleep(max(0.0, min(ends.values()) - 1 - time.time()))
+        cpu = stage.cpu_seconds()
+        stage.lab.forget_requests()
+        stage.wait_in_state("Expired", count, 120)
+        figures.info("all proven closed after the last end", time.time() - last, "s")
+        figures.info("processor time from the first end until then", stage.cpu_seconds() - cpu, "s")
+        log = stage.lab.requests()
+    closing = rule_writes(log)
+    figures.info("ends, in whole seconds", len({ends[each.name] for each in asked}), "")
+    figures.info("rule writes to open", len(opening), "")
+    figures.at_least("rule writes to close", len(closing), 1)
+    figures.count("rule writes to open and to close", len(opening) + len(closing), 6)
+    figures.info("cloud requests while closing", len(log), "in all")
+    gone = closed_at(opening + closing, 0, asked[0].source)
+    figures.count("the source was not taken out", int(gone is None), 0)
+    if gone is not None:
+        figures.count("it was taken out before the last end", int(gone < last), 0)
+        figures.info("last end -> the write that takes the source out arrives", (gone - last) * 1000, "ms", 1000)
 
 
 def measure_inventory(figures: Figures) -> None:
@@ -226,7 +266,9 @@ def main() -> int:
     parts = {
         "latency": lambda: measure_one_by_one(figures, 120),
         "rest": lambda: measure_rest(figures, 1000, _REST),
-        "burst": lambda: (measure_burst(figures, 1000, "0s"), measure_burst(figures, 1000, "2s")),
+        "burst": lambda: (
+            measure_burst(figures, 1000, "0s"), measure_burst(figures, 1000, "2s"), measure_same_end(figures, 300),
+        ),
         "inventory": lambda: measure_inventory(figures),
         "many": lambda: measure_many(figures, chosen.many),
         "overdue": lambda: measure_overdue(figures, chosen.overdue),

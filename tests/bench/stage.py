@@ -79,9 +79,10 @@ class Asked:
 class Stage:
     """A context manager. Groups are NSGs, each with one machine behind it and one policy for that."""
 
-    def __init__(self, groups: int, own_ports: bool = False) -> None:
-        """own_ports: each request of a group is for another port, so it has a rule of its own."""
-        self.groups, self._own_ports = groups, own_ports
+    def __init__(self, groups: int, own_ports: bool = False, one_source: bool = False) -> None:
+        """own_ports: each request of a group is for another port, so it has a rule of its own. one_source: all come
+        from one address, so one rule lets in all of a group that end together."""
+        self.groups, self._own_ports, self._one_source = groups, own_ports, one_source
         folder = cleanup.temporary_folder("bench")
         self._audit_log = folder / "audit.log"
         policy = folder / "audit-policy.yaml"
@@ -267,6 +268,8 @@ class Stage:
     def _ask_one(self, number: int, group: int, duration: str, connections: dict[int, Any]) -> Asked:
         # Odd addresses only: two neighbours would become one prefix, and could not be told apart any more.
         source = f"198.{18 + number // 32768}.{number // 128 % 256}.{number % 128 * 2 + 1}"
+        if self._one_source:
+            source = "198.18.0.1"
         port = 1000 + number // self.groups if self._own_ports else 22
         body = {
             "apiVersion": "portcullis.dev/v1alpha1", "kind": "AccessRequest",
