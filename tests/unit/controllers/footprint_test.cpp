@@ -99,7 +99,7 @@ TEST_CASE_METHOD(RequestScene, "a finished request costs little memory for as lo
   CHECK(api.writes.empty());
   const std::size_t each = (heap_in_use() - before) / count;
   INFO(each << " bytes of heap for each");
-  CHECK(each <= 1'850);
+  CHECK(each <= 1'620);
 }
 
 std::size_t interned() {

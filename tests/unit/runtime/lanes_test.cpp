@@ -1,6 +1,8 @@
 #include "runtime/lanes.hpp"
 
 #include <catch2/catch.hpp>
+#include <cstdint>
+#include <memory>
 #include <set>
 #include <vector>
 
@@ -72,6 +74,26 @@ TEST_CASE("thousands that have come leave nothing behind, and the next wait as t
     CHECK_FALSE(lanes.contains(keys.front()));
   }
 }
+
+// The sanitizers' heap lays out as it likes.
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+
+TEST_CASE("what waits leaves no holes between what comes to stay meanwhile", "[runtime]") {
+  constexpr std::size_t count = 5000;
+  constexpr std::size_t size = 100;
+  constexpr std::size_t page = 4096;
+  Lanes lanes;
+  std::vector<std::unique_ptr<char[]>> stays;
+  std::set<std::uintptr_t> pages;
+  for (std::size_t i = 0; i < count; ++i) {
+    lanes.push("a-key-that-is-no-short-text-" + std::to_string(i), "lane");
+    stays.push_back(std::make_unique<char[]>(size));
+    pages.insert(reinterpret_cast<std::uintptr_t>(stays.back().get()) / page);
+  }
+  CHECK(pages.size() < count * size / page * 3 / 2);
+}
+
+#endif
 
 TEST_CASE("what is removed does not come, also where it was all of its lane", "[runtime]") {
   Lanes lanes;
