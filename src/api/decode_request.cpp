@@ -43,6 +43,7 @@ model::AccessDecision read_decision(const Reader& object) {
 model::AccessVerdict read_verdict(const Reader& object) {
   model::AccessVerdict verdict;
   verdict.meta = read_meta(object);
+  verdict.status = read_status(object);
   const Reader spec = object.object("spec");
   verdict.by = spec.text_or("by", "");
   const std::string outcome = spec.text("outcome");

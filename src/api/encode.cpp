@@ -194,6 +194,12 @@ json to_json(const model::AccountStatus& status, const model::Meta& meta,
           {"conditions", conditions_json(status.conditions, meta, seen, now)}};
 }
 
+json to_json(const model::VerdictStatus& status, const model::Meta& meta,
+             const model::SeenStatus& seen, TimePoint now) {
+  return {{"observedGeneration", meta.generation},
+          {"conditions", conditions_json(status.conditions, meta, seen, now)}};
+}
+
 std::optional<json> status_patch(const json& status, const model::Meta& meta,
                                  const model::SeenStatus& seen) {
   if (status_hash(status) == seen.hash) return std::nullopt;

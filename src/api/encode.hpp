@@ -22,6 +22,8 @@ nlohmann::json to_json(const model::PolicyStatus& status, const model::Meta& met
                        const model::SeenStatus& seen, TimePoint now);
 nlohmann::json to_json(const model::AccountStatus& status, const model::Meta& meta,
                        const model::SeenStatus& seen, TimePoint now);
+nlohmann::json to_json(const model::VerdictStatus& status, const model::Meta& meta,
+                       const model::SeenStatus& seen, TimePoint now);
 
 /// A merge patch of the status subresource that leaves exactly `status` behind and holds only if
 /// the object is still the one that was looked at; nothing when `seen` is equal already.

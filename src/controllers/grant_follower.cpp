@@ -5,6 +5,7 @@
 #include "controllers/ambiguity.hpp"
 #include "controllers/drifts.hpp"
 #include "controllers/evidence.hpp"
+#include "controllers/past_verdicts.hpp"
 #include "controllers/request_report.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/retention.hpp"
@@ -12,6 +13,7 @@
 #include "model/condition_types.hpp"
 #include "plan/reasons.hpp"
 #include "plan/request_status.hpp"
+#include "plan/verdict_status.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -141,6 +143,12 @@ Task<Result<runtime::Next>> GrantFollower::follow(RequestPointer request, Verdic
   if (!recorded) co_return fail(recorded.error());
   const auto reported = co_await report_request(world_, client_, events_, request, status);
   if (!reported) co_return fail(reported.error());
+  // What the verdict had to say while the request could not be read.
+  if (ended_at && evidence.closed && plan::says_overdue(*verdict)) {
+    const auto told = co_await tell_end(world_, client_, events_, verdict,
+                                        {.at = *ended_at, .early = end}, evidence, false);
+    if (!told) co_return fail(told.error());
+  }
   if (!plan::is_final(status.state)) co_return next_look(*verdict, ended_at.has_value());
 
   if (request->meta.deleting && request->meta.has_finalizer(model::finalizer)) {

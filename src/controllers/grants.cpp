@@ -5,10 +5,8 @@
 #include "cloud/gather.hpp"
 #include "controllers/evidence.hpp"
 #include "controllers/resources.hpp"
-#include "controllers/retention.hpp"
 #include "controllers/status_writer.hpp"
 #include "controllers/target_judge.hpp"
-#include "controllers/usage.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 
@@ -208,14 +206,6 @@ Task<Result<Done>> write_end(World& world, kube::Client& client, VerdictPointer 
   co_return Done{};
 }
 
-/// What its time has ended already is not written down as ended early.
-std::optional<model::AccessVerdict::End> before_its_time(
-    const model::AccessVerdict& verdict, std::optional<model::AccessVerdict::End> end,
-    TimePoint now) {
-  if (now >= plan::ends_at(verdict)) end.reset();
-  return end;
-}
-
 Task<Result<Done>> read_and_wake(World& world, VerdictPointer verdict,
                                  std::optional<TimePoint> ended_at) {
   co_await read_ways(world, verdict, ended_at);
@@ -233,60 +223,6 @@ Task<Result<Done>> tend_ways(World& world, kube::Client& client, VerdictPointer 
   if (early && !verdict->ended) both.push_back(write_end(world, client, verdict, *early));
   const auto done = co_await cloud::gather(std::move(both));
   co_return done.back();
-}
-
-Task<Result<Done>> watch_over(World& world, kube::Client& client, VerdictPointer verdict) {
-  if (!verdict->granted || !plan::counts(*verdict, world.operator_name)) co_return Done{};
-  const TimePoint now = world.clock.now();
-  const auto end = world.early_end(*verdict);
-  if (end) world.remember_end(*verdict, *end);
-  std::optional<TimePoint> over;
-  if (now >= plan::ends_at(*verdict)) over = plan::ends_at(*verdict);
-  if (end && end->at < plan::ends_at(*verdict)) over = end->at;
-  co_return co_await tend_ways(world, client, verdict, before_its_time(*verdict, end, now), over);
-}
-
-Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, VerdictPointer verdict) {
-  const TimePoint now = world.clock.now();
-  // Another installation's grant opens nothing here, but a rule that it left may still stand: its
-  // record is kept and let go like ours. It is not ours to write into.
-  const bool ours = plan::counts(*verdict, world.operator_name);
-  std::optional<model::AccessVerdict::End> end;
-  if (verdict->granted) {
-    end = world.early_end(*verdict);
-    if (end) world.remember_end(*verdict, *end);
-    const TimePoint over = std::min(plan::ends_at(*verdict), end ? end->at : TimePoint::max());
-    const auto to_write = ours ? before_its_time(*verdict, end, now) : std::nullopt;
-    const auto written = co_await tend_ways(world, client, verdict, to_write, over);
-    if (!written) co_return fail(written.error());
-    const auto evidence = gather_evidence(world, *verdict, over);
-    if (!evidence.closed) {
-      await_groups(world, *verdict, evidence, over);
-      world.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name,
-                                 now + std::chrono::seconds(5));
-      co_return Done{};
-    }
-    if (now >= over) world.proven_closed.insert(verdict->meta.uid);
-  }
-  TimePoint until = kept_until(*verdict, end);
-  // What a limit counts is no less because its record need not be kept for so long.
-  if (const auto counted = counted_until(world, *verdict)) until = std::max(until, *counted);
-  if (!verdict->meta.deleting && now < until) {
-    world.request_queue.add_at(verdict->meta.ns + "/" + verdict->request_name, until);
-    co_return Done{};
-  }
-  if (!verdict->meta.deleting) {
-    const auto removed = co_await client.remove(verdicts, {verdict->meta.ns, verdict->meta.name},
-                                                {.uid = verdict->meta.uid, .resource_version = {}});
-    if (!removed && removed.error().kind != Error::Kind::not_found) {
-      co_return fail(removed.error());
-    }
-    co_return Done{};
-  }
-  if (verdict->meta.has_finalizer(model::finalizer)) {
-    co_return co_await remove_finalizer(client, verdicts, verdict->meta);
-  }
-  co_return Done{};
 }
 
 }  // namespace portcullis::controllers

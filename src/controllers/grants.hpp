@@ -60,13 +60,4 @@ Task<Result<Done>> tend_ways(World& world, kube::Client& client, VerdictPointer 
                              std::optional<model::AccessVerdict::End> early,
                              std::optional<TimePoint> ended_at);
 
-/// A verdict whose request is there, but cannot be read: what is granted stays, and closes when it
-/// ends by its time or by something else; neither the verdict nor its request is let go.
-Task<Result<Done>> watch_over(World& world, kube::Client& client, VerdictPointer verdict);
-
-/// A verdict whose request is gone, or one that is being deleted and does not count: its grant
-/// ends, it stays as the record until `retainFor` unless it is deleted, and goes when its grant is
-/// proven closed, whoever granted it.
-Task<Result<Done>> tend_past_verdict(World& world, kube::Client& client, VerdictPointer verdict);
-
 }  // namespace portcullis::controllers

@@ -6,6 +6,7 @@
 #include "plan/reasons.hpp"
 #include "plan/request_status.hpp"
 #include "plan/rule_codec.hpp"
+#include "plan/verdict_status.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -25,8 +26,8 @@ std::optional<TimePoint> ended_at(const World& world, const model::AccessVerdict
 bool was_settled_before(const World& world, const model::AccessVerdict& verdict, TimePoint end) {
   if (end >= world.began) return false;
   const auto request = world.stores.requests.find(verdict.meta.ns + "/" + verdict.request_name);
-  return !request || request->meta.uid != verdict.request_uid ||
-         plan::is_final(request->status.state);
+  if (!request || request->meta.uid != verdict.request_uid) return !plan::says_overdue(verdict);
+  return plan::is_final(request->status.state);
 }
 
 bool stands(const model::SecurityGroup& group, const std::string& name) {

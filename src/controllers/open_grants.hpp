@@ -19,7 +19,8 @@ struct OpenGrants {
 };
 
 /// Believes a final status only of what ended before this process began: what it saw end itself it
-/// has to have proven itself. A grant from before whose request is gone counts by its rules alone.
+/// has to have proven itself. A grant from before whose request is gone counts by its rules alone,
+/// unless its verdict says that it is overdue.
 /// Reads only; takes time in proportion to all verdicts and rules of ours.
 OpenGrants count_open_grants(const World& world);
 

@@ -8,6 +8,7 @@
 #include "controllers/authorization.hpp"
 #include "controllers/evidence.hpp"
 #include "controllers/grants.hpp"
+#include "controllers/past_verdicts.hpp"
 #include "controllers/request_report.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/retention.hpp"
@@ -46,8 +47,8 @@ Task<Result<runtime::Next>> RequestReconciler::reconcile(std::string key) {
       continue;
     }
     // What cannot be read is not gone.
-    const auto tended = unreadable ? co_await watch_over(world_, client_, verdict)
-                                   : co_await tend_past_verdict(world_, client_, verdict);
+    const auto tended = unreadable ? co_await watch_over(world_, client_, events_, verdict)
+                                   : co_await tend_past_verdict(world_, client_, events_, verdict);
     // The living request of that name must not wait for it.
     if (!tended) orphan_error = tended.error();
   }

@@ -139,6 +139,7 @@ void wire(World& world) {
         world.request_queue.add(said.meta.ns + "/" + said.request_name, Urgency::closing);
       });
   world.stores.verdicts.listen([&world](const std::string&, const auto& before, const auto& after) {
+    forget_status(world, before.get(), after.get());
     const auto& verdict = after ? *after : *before;
     note_verdict(world, verdict, !before);
     world.request_queue.add(verdict.meta.ns + "/" + verdict.request_name);

@@ -47,5 +47,6 @@ template class Interned<std::vector<std::string>>;
 template class Interned<std::vector<PortSelection>>;
 template class Interned<std::vector<GrantedMachine>>;
 template class Interned<Identity>;
+template class Interned<SeenStatus>;
 
 }  // namespace portcullis::model

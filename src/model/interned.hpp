@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
@@ -81,6 +82,8 @@ class Interned {
   friend bool operator==(const Interned& a, const U& b) {
     return Compared(a.get()) == Compared(b);
   }
+
+  friend auto operator<=>(const Interned& a, const Interned& b) { return a.get() <=> b.get(); }
 
   /// How many different values there are, T{} apart: for tests.
   static std::size_t kept();

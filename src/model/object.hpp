@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -43,6 +44,8 @@ struct Condition {
 struct DriftNote {
   Name reason;
   Name message;
+
+  auto operator<=>(const DriftNote&) const = default;
 };
 
 /// Of the status that an object came with, what a new one has to be compared with or carries on.
@@ -52,6 +55,8 @@ struct SeenStatus {
     Name type;
     Truth status;
     TimePoint changed;
+
+    auto operator<=>(const Change&) const = default;
   };
 
   std::uint64_t hash = 0;  ///< of the whole status, in canonical JSON
@@ -60,6 +65,8 @@ struct SeenStatus {
   std::optional<TimePoint> opened_at{};
   std::optional<TimePoint> closed_at{};
   std::optional<DriftNote> drift{};  ///< condition Drifted, once it is True
+
+  auto operator<=>(const SeenStatus&) const = default;
 };
 
 /// Finalizer of the kinds whose end needs work in a cloud.

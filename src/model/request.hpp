@@ -95,6 +95,7 @@ struct AccessVerdict {
   std::optional<TimePoint> start_at{};
   Name retain_for{};
   std::optional<End> ended{};
+  Interned<SeenStatus> status{};  ///< nearly always none
 };
 
 }  // namespace portcullis::model

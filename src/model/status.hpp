@@ -68,4 +68,8 @@ struct AccountStatus {
   std::vector<Condition> conditions{};
 };
 
+struct VerdictStatus {
+  std::vector<Condition> conditions{};
+};
+
 }  // namespace portcullis::model

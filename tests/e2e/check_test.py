@@ -139,7 +139,7 @@ def test_a_verb_that_the_role_lost(world: World, check: Any, user: str):
     assert answer.status == 1
     assert [line.split(" -> ")[0] for line in answer.lines("FAIL")] == [
         f"FAIL  rights: {OPERATOR} may not patch {what}/status.portcullis.dev"
-        for what in ("accessrequests", "cloudaccounts", "jitpolicies")
+        for what in ("accessrequests", "accessverdicts", "cloudaccounts", "jitpolicies")
     ]
     assert "manifests/rbac" in answer.lines("FAIL")[0]
     wait_for(lambda: check(user=user).status == 0, 20, "all is well again")

@@ -75,6 +75,29 @@ def test_requests_policies_and_namespaces_go_in_every_order_with_live_grants(wor
         team.check_nothing_is_left()
 
 
+def test_a_record_that_keeps_a_namespace_from_going_says_why(world: World) -> None:
+    """Its request is gone, and a new operator may not read the machine: it cannot prove that nothing is open."""
+    (leaver,) = leaving(world, ["unproven"])
+    machine = leaver.machine
+    leaver.request.patch({"spec": {"revoke": True}}, user="alice")
+    leaver.request.wait_state("Revoked")
+    verdict = leaver.team.object("accessverdicts", leaver.request.get()["metadata"]["uid"])
+    leaver.delete("request")
+    leaver.request.wait_gone()
+    error = {"error": {"code": "AuthorizationFailed", "message": "no right to read it"}}
+    refusal = {"kind": "status", "status": 403, "body": error}
+    world.lab.faults([{"match": {"method": "GET", "path": rf"/virtualMachines/{machine.name}\?"}, "times": -1,
+                       "action": refusal}])
+    world.operator.restart()
+    leaver.delete("namespace")
+    told = verdict.wait_condition("Overdue", "True", "Overdue", timeout=60)["message"]
+    assert f"machine {machine.name} cannot be read" in told and "AuthorizationFailed" in told, told
+    assert not leaver.namespace_is_gone()
+    world.lab.faults([])
+    wait_for(leaver.namespace_is_gone, GONE, "the namespace is gone")
+    leaver.check_nothing_is_left()
+
+
 @pytest.mark.parametrize("first", ["account", "others"])
 def test_the_account_goes_too_and_only_when_nothing_of_ours_is_left(world: World, account: Object, first: str) -> None:
     """Before or after all that needs it; the operator is killed in the middle."""

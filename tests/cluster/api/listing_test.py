@@ -93,7 +93,7 @@ def test_columns_tell_the_story_of_requests(cluster, objects):
         ("cloud", "NAME PROVIDER READY GUARDED FROZEN AGE"),
         ("jitp", "NAME READY LOCKED ENFORCEMENT TARGETS GRANTS AGE"),
         ("adec", "NAME DECISION REQUEST AUTHOR AGE"),
-        ("averd", "NAME REQUEST OUTCOME REASON REQUESTER DURATION ENDED AGE"),
+        ("averd", "NAME REQUEST OUTCOME REASON REQUESTER DURATION ENDED OVERDUE AGE"),
     ],
 )
 def test_columns_of_the_other_kinds(cluster, objects, kind, columns):
@@ -118,7 +118,7 @@ def test_wait_works_on_conditions(cluster, client, objects):
 
 
 def test_the_status_that_the_operator_writes_fits(client, objects):
-    """Every field of the three statuses, as long as they come."""
+    """Every field of the four statuses, as long as they come."""
     operator = client("operator", objects)
     groups = "/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups"
     vm = f"{groups}/web/providers/Microsoft.Compute/virtualMachines/web-1"
@@ -171,7 +171,9 @@ def test_the_status_that_the_operator_writes_fits(client, objects):
         "observedGeneration": 1,
         "conditions": [condition | {"type": kind} for kind in ("Ready", "AdmissionGuarded")],
     }
+    verdict = {"observedGeneration": 1, "conditions": [condition | {"type": "Overdue"}]}
     for kind, name, status in (
+        ("AccessVerdict", operator.get("AccessRequest", "one")["metadata"]["uid"], verdict),
         ("JitPolicy", "prod-ssh", policy),
         ("AccessRequest", "three", request),
         ("CloudAccount", "listing", account),

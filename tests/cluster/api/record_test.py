@@ -208,6 +208,15 @@ def test_status_is_the_operators_alone(kind, who, client, team, spec, allow, ref
     assert client("operator", team).patch(kind, name, lie, "status").status == 200
 
 
+@pytest.mark.parametrize("who", ["alice", *MEDDLERS])
+def test_status_of_a_verdict_likewise(who, client, team, verdict, allow, refused):
+    name, lie = verdict["metadata"]["name"], {"status": {"observedGeneration": 99}}
+    if who != "admin":
+        allow(who, "patch", "accessverdicts/status")
+    refused(client(who, team).patch("AccessVerdict", name, lie, "status"), f'user "{who}" may not write status')
+    assert client("operator", team).patch("AccessVerdict", name, lie, "status").status == 200
+
+
 def test_status_at_creation_is_dropped(client, team, spec):
     alice = client("alice", team)
     body = {

@@ -93,7 +93,7 @@ OPERATOR_MAY = [
     ),
     *(
         (verb, f"{kind}/status", "", "any")
-        for kind in ("jitpolicies", "cloudaccounts", "accessrequests")
+        for kind in ("jitpolicies", "cloudaccounts", "accessrequests", "accessverdicts")
         for verb in ("get", "update", "patch")
     ),
     *((verb, "accessverdicts", "", "any") for verb in WRITES),

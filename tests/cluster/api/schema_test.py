@@ -174,7 +174,7 @@ def test_lists_say_how_they_merge(all_fields):
 
 def test_status_has_the_standard_conditions(crd, all_fields):
     (version,) = crd["spec"]["versions"]
-    if crd["spec"]["names"]["kind"] in ("AccessDecision", "AccessVerdict"):
+    if crd["spec"]["names"]["kind"] == "AccessDecision":
         assert "subresources" not in version and "status" not in all_fields
         return
     assert version["subresources"] == {"status": {}}

@@ -181,6 +181,28 @@ TEST_CASE("a verdict that is written reads back as itself", "[api]") {
   CHECK(read->policy_generation == 3);
 }
 
+TEST_CASE("a verdict's status reads back, and is nothing where there is none", "[api]") {
+  json object = to_json(model::AccessVerdict{.meta = {.ns = "team-a", .name = "r-uid"},
+                                             .reason = "Denied",
+                                             .request_name = "ssh",
+                                             .request_uid = "r-uid"});
+  object["metadata"].update(
+      {{"uid", "v"}, {"resourceVersion", "1"}, {"creationTimestamp", "2026-11-22T12:00:00Z"}});
+  auto read = decode(object, decode_verdict);
+  REQUIRE(read);
+  CHECK(read->status.empty());
+
+  const model::VerdictStatus status{
+      .conditions = {{.type = "Overdue", .status = model::Truth::yes, .reason = "Overdue"}}};
+  object["status"] = to_json(status, read->meta, {}, t0);
+  read = decode(object, decode_verdict);
+  REQUIRE(read);
+  REQUIRE(read->status->changes.size() == 1);
+  CHECK(read->status->changes.at(0).type == "Overdue");
+  CHECK_FALSE(
+      status_patch(to_json(status, read->meta, *read->status, t0 + 1h), read->meta, *read->status));
+}
+
 TEST_CASE("a status that stands already is not written again", "[api]") {
   const model::Meta meta{.ns = "team-a", .name = "ssh", .resource_version = "9", .generation = 1};
   const model::RequestStatus status{

@@ -58,7 +58,7 @@ TEST_CASE("the kinds and rights of this build are known", "[check]") {
   CHECK(find("leases", "update")->name == "portcullis");
   const auto status = std::ranges::count_if(
       rights, [](const kube::AccessAttributes& right) { return right.subresource == "status"; });
-  CHECK(status == 9);
+  CHECK(status == 12);
   CHECK(find("secrets", "get") == rights.end());
 }
 
