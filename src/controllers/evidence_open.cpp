@@ -4,6 +4,7 @@
 
 #include "controllers/drifts.hpp"
 #include "controllers/evidence_rules.hpp"
+#include "controllers/grants.hpp"
 #include "controllers/group_attempts.hpp"
 #include "controllers/settling.hpp"
 #include "model/resource_id.hpp"
@@ -13,6 +14,26 @@
 
 namespace portcullis::controllers {
 namespace {
+
+/// Whether nothing of the grant is written before a machine of it has been read again; says which,
+/// and what the cloud says to that. What is open already waits for no reading.
+bool awaits_reading(const World& world, const model::AccessVerdict& verdict,
+                    plan::Evidence& evidence) {
+  if (world.opened.contains(verdict.meta.uid)) return false;
+  for (const auto& target : verdict.targets) {
+    const auto view = world.machines.find(model::resource_key(target.resource_id));
+    if (view == world.machines.end() || may_open_by_reading(world, target.resource_id)) continue;
+    const std::string machine = "machine " + model::short_name(target.resource_id);
+    const std::string last = format_rfc3339(view->second.read_at);
+    const auto& error = view->second.error;
+    evidence.reason = error ? plan::reason::cloud_error : plan::reason::opening;
+    evidence.message = error ? machine + " cannot be read, and nothing opens by what it was at " +
+                                   last + ": " + error->message
+                             : machine + " is being read: nothing opens by what it was at " + last;
+    return true;
+  }
+  return false;
+}
 
 /// What keeps a group from being as it should, in the words of a condition.
 bool explain_group(const World& world, const model::AccessVerdict& verdict, const std::string& id,
@@ -63,6 +84,7 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
   // While a group is read, or written to for long, what is known of it is older than the grant.
   if (view->second.dirty || !view->second.plan.in_sync() ||
       !view->second.considered.contains(verdict.meta.uid)) {
+    if (awaits_reading(world, verdict, evidence)) return true;
     evidence.reason = plan::reason::opening;
     evidence.message = "the rules in NSG \"" + model::short_name(id) + "\" are being written";
     return true;

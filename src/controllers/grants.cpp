@@ -152,9 +152,13 @@ bool is_planned(const World& world, const model::AccessVerdict& verdict) {
   });
 }
 
+bool may_open_by_reading(const World& world, const std::string& machine_id) {
+  return world.is_known(machine_id, reading_opens_for);
+}
+
 bool may_open_by_readings(const World& world, const model::AccessVerdict& verdict) {
   return std::ranges::all_of(verdict.targets, [&](const auto& target) {
-    return world.is_known(target.resource_id, reading_opens_for);
+    return may_open_by_reading(world, target.resource_id);
   });
 }
 

@@ -33,7 +33,9 @@ std::optional<model::AccessVerdict::End> ends_by_finding(const World& world,
 /// The groups that are known to be concerned by its end are woken before that.
 Task<void> read_ways(World& world, VerdictPointer verdict, std::optional<TimePoint> ended_at);
 
-/// Whether all its machines were read so lately that a rule may be opened by it.
+/// Whether the machine was read so lately that a rule may be opened by it.
+bool may_open_by_reading(const World& world, const std::string& machine_id);
+/// Whether all of the grant's machines were.
 bool may_open_by_readings(const World& world, const model::AccessVerdict& verdict);
 
 /// The same for many that are over, side by side.

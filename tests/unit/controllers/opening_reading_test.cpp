@@ -1,3 +1,4 @@
+#include "controllers/evidence.hpp"
 #include "request_scene.hpp"
 
 namespace portcullis::controllers {
@@ -47,11 +48,19 @@ TEST_CASE_METHOD(Moved, "nor while it cannot be read; its group is not asked for
   const auto next = group_pass();
   REQUIRE(next);
   CHECK((next->at >= clock.now() + 5s));  // a reading of it each second would be for nothing
+  std::set<std::string> said;
   for (int i = 0; i < 3; ++i) {
     clock.advance(10s);
     pass();
     CHECK_FALSE(world.groups[key].dirty);
+    said.insert(message());
   }
+  // The requester is told what it waits for, in words that do not change with each try.
+  CHECK(said.size() == 1);
+  CHECK(message().find("machine web-1 cannot be read, and nothing opens by what it was at 20") ==
+        0);
+  CHECK(message().ends_with(": 503"));
+  CHECK(condition("Ready")["reason"] == "CloudError");
   REQUIRE(group_pass());
   CHECK_FALSE(is_open());
   cloud.fail_always.clear();
@@ -70,6 +79,17 @@ TEST_CASE_METHOD(Moved, "a status that says it was open before opens nothing", "
   world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
   REQUIRE(group_pass());
   CHECK_FALSE(is_open());
+}
+
+TEST_CASE_METHOD(Moved, "a request says that it waits for a reading that nobody refused",
+                 "[controllers]") {
+  world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
+  REQUIRE(group_pass());
+  const auto granted = world.stores.verdicts.find("team-a/request");
+  REQUIRE(granted);
+  const auto evidence = gather_evidence(world, *granted, std::nullopt);
+  CHECK(evidence.reason == "Opening");
+  CHECK(evidence.message.find("machine web-1 is being read: nothing opens by what it was at") == 0);
 }
 
 TEST_CASE_METHOD(RequestScene, "what is open stays though its machine cannot be read",
