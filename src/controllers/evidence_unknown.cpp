@@ -33,13 +33,12 @@ std::optional<Unknown> lost_account(const World& world, const model::AccessVerdi
     name = policy->account;
   }
   const std::string subscription = "subscription " + (id ? id->subscription : machine_id);
-  if (!name.empty() && world.stores.accounts.poisoned().contains(name)) {
-    return Unknown{.message = "CloudAccount \"" + name +
-                              "\" cannot be read by this version, so nobody can prove that it is "
-                              "closed: mend the account"};
+  const std::string what =
+      name.empty() ? "no CloudAccount has " + subscription
+                   : "CloudAccount \"" + name + "\" " + why_missing(world.stores.accounts, name);
+  if (!why_unreadable(world.stores.accounts, name).empty()) {
+    return Unknown{.message = what + ", so nobody can prove that it is closed: mend the account"};
   }
-  const std::string what = name.empty() ? "no CloudAccount has " + subscription
-                                        : "CloudAccount \"" + name + "\" does not exist";
   return Unknown{
       .message = what + ", so nobody can prove that it is closed: apply the account again, with " +
                  subscription + ", or see to it without Kubernetes (portcullis reap)"};

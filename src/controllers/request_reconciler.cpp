@@ -18,6 +18,7 @@
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
 #include "plan/scope.hpp"
+#include "plan/words.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -237,8 +238,8 @@ void RequestReconciler::forget_sent(const std::string& uid) {
 std::optional<std::string> RequestReconciler::problem_of_verdict(
     const model::AccessRequest& request) const {
   const std::string key = request.meta.ns + "/" + request.meta.uid;
-  if (world_.stores.verdicts.poisoned().contains(key)) {
-    return "AccessVerdict \"" + request.meta.uid + "\" cannot be read by this version";
+  if (const auto why = why_unreadable(world_.stores.verdicts, key); !why.empty()) {
+    return "AccessVerdict \"" + request.meta.uid + "\" " + plan::not_understood(why);
   }
   if (world_.stores.verdicts.find(key) == nullptr) return std::nullopt;
   return "AccessVerdict \"" + request.meta.uid +

@@ -43,7 +43,8 @@ TEST_CASE_METHOD(RequestScene, "a verdict that is not ours to obey opens nothing
   std::string problem = "was not written by this operator";
   SECTION("it cannot be read") {
     other["spec"]["outcome"] = "Later";
-    problem = "cannot be read";
+    problem =
+        "is there and cannot be understood: spec.outcome: must be Granted or Refused, is Later";
   }
   SECTION("somebody else wrote it") { other["spec"]["by"] = "mallory"; }
   SECTION("it is about another request") { other["spec"]["requestRef"]["uid"] = "other"; }

@@ -122,6 +122,11 @@ const std::vector<Hindrance>& hindrances() {
          s.world.remembered_accounts.clear();
        },
        [](Unproven& s) { s.api.objects["cloudaccounts/prod"] = s.held(s.account()); }},
+      {"its account cannot be understood",
+       "CloudAccount \"prod\" is there and cannot be understood: spec.provider: must be Azure, so "
+       "nobody can prove that it is closed: mend the account",
+       [](Unproven& s) { s.api.edit("cloudaccounts/prod", {{"spec", {{"provider", "Other"}}}}); },
+       [](Unproven& s) { s.api.edit("cloudaccounts/prod", {{"spec", {{"provider", "Azure"}}}}); }},
       {"its machine may not be read", "machine web-1 cannot be read: 403 AuthorizationFailed",
        [](Unproven& s) { s.cloud.fail_always["read_machine"] = denied; },
        [](Unproven& s) { s.cloud.fail_always.clear(); }},
