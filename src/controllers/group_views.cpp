@@ -5,25 +5,6 @@
 
 namespace portcullis::controllers {
 
-void GroupViews::clear() {
-  views_.clear();
-  changed_.clear();
-  places_.clear();
-  subscriptions_.clear();
-  not_passed_.clear();
-  owners_.clear();
-  holders_.clear();
-}
-
-void GroupViews::erase(const std::string& key) {
-  views_.erase(key);
-  changed_.erase(key);
-  const auto place = places_.find(key);
-  if (place == places_.end()) return;
-  note(key, place->second, false);
-  places_.erase(place);
-}
-
 const std::map<std::string, GroupViews::Keys>& GroupViews::by_subscription() const {
   catch_up();
   return subscriptions_.all();
@@ -86,17 +67,16 @@ void GroupViews::note(const std::string& key, const Place& place, bool comes) co
 }
 
 void GroupViews::catch_up() const {
-  for (const auto& key : changed_) {
-    const auto view = views_.find(key);
-    if (view == views_.end()) continue;
-    Place now = place_of(view->second);
+  look_at_changed([this](const std::string& key, const GroupView* view) {
+    Place now = view == nullptr ? Place{} : place_of(*view);
     Place& known = places_[key];
-    if (known == now) continue;
-    note(key, known, false);
-    note(key, now, true);
-    known = std::move(now);
-  }
-  changed_.clear();
+    if (known != now) {
+      note(key, known, false);
+      note(key, now, true);
+      known = std::move(now);
+    }
+    if (view == nullptr) places_.erase(key);
+  });
 }
 
 }  // namespace portcullis::controllers

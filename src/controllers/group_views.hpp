@@ -1,13 +1,13 @@
 #pragma once
 
-#include <cstddef>
 #include <map>
 #include <set>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "controllers/group_view.hpp"
 #include "controllers/key_index.hpp"
+#include "controllers/views.hpp"
 
 namespace portcullis::controllers {
 
@@ -21,34 +21,10 @@ enum class Holds {
 };
 
 /// Groups by `resource_key`, and which of them there is something to know of: thousands of others
-/// need not be looked at for that. One thread.
-class GroupViews {
+/// need not be looked at for that.
+class GroupViews final : public Views<GroupView> {
  public:
-  using Map = std::map<std::string, GroupView>;
-  using Keys = KeyIndex::Keys;
-
   explicit GroupViews(std::string instance) : instance_(std::move(instance)) {}
-
-  /// Whoever gets a view that can be changed has done so before any question below is asked.
-  GroupView& operator[](const std::string& key) {
-    changed_.insert(key);
-    return views_[key];
-  }
-  GroupView& at(const std::string& key) {
-    changed_.insert(key);
-    return views_.at(key);
-  }
-  const GroupView& at(const std::string& key) const { return views_.at(key); }
-  Map::const_iterator find(const std::string& key) const { return views_.find(key); }
-  Map::const_iterator begin() const { return views_.begin(); }
-  Map::const_iterator end() const { return views_.end(); }
-  bool contains(const std::string& key) const { return views_.contains(key); }
-  std::size_t size() const { return views_.size(); }
-  bool empty() const { return views_.empty(); }
-  void clear();
-
-  /// Whoever goes on with a view of it afterwards is mistaken.
-  void erase(const std::string& key);
 
   /// Those of each subscription (in lower case), and those of them that no pass has been made of
   /// and that are not gone. What has no proper id is of none.
@@ -75,8 +51,6 @@ class GroupViews {
   void catch_up() const;
 
   std::string instance_;
-  Map views_;
-  mutable Keys changed_;  ///< whose place may be another
   mutable std::map<std::string, Place> places_;
   mutable KeyIndex subscriptions_;
   mutable KeyIndex not_passed_;

@@ -1,54 +1,26 @@
 #include "controllers/machine_views.hpp"
 
-#include <algorithm>
+#include <set>
 
 #include "model/resource_id.hpp"
 
 namespace portcullis::controllers {
 
-void MachineViews::erase(const std::string& key) {
-  touched_.insert(key);
-  views_.erase(key);
+const MachineViews::Keys& MachineViews::behind(const std::string& group_key) const {
+  look_at_changed([this](const std::string& key, const MachineView* view) { place(key, view); });
+  return behind_.of(group_key);
 }
 
-void MachineViews::erase_if(const std::function<bool(const Map::value_type&)>& goes) {
-  for (auto it = views_.begin(); it != views_.end();) {
-    const bool going = goes(*it);
-    if (going) touched_.insert(it->first);
-    it = going ? views_.erase(it) : std::next(it);
-  }
-}
-
-void MachineViews::clear() {
-  views_.clear();
-  touched_.clear();
-  behind_.clear();
-  groups_of_.clear();
-}
-
-const std::set<std::string>& MachineViews::behind(const std::string& group_key) const {
-  for (const std::string& key : touched_) place(key);
-  touched_.clear();
-  static const std::set<std::string> none;
-  const auto found = behind_.find(group_key);
-  return found == behind_.end() ? none : found->second;
-}
-
-void MachineViews::place(const std::string& key) const {
+void MachineViews::place(const std::string& key, const MachineView* view) const {
   if (const auto before = groups_of_.extract(key)) {
-    for (const std::string& group : before.mapped()) {
-      const auto found = behind_.find(group);
-      found->second.erase(key);
-      if (found->second.empty()) behind_.erase(found);
-    }
+    for (const std::string& group : before.mapped()) behind_.remove(group, key);
   }
-  const auto view = views_.find(key);
-  if (view == views_.end() || !view->second.machine) return;
+  if (view == nullptr || !view->machine) return;
   std::set<std::string> groups;
-  for (const auto& path : view->second.machine->paths) {
+  for (const auto& path : view->machine->paths) {
     for (const std::string& id : group_ids(path)) groups.insert(model::resource_key(id));
   }
-  for (const std::string& group : groups) behind_[group].insert(key);
+  for (const std::string& group : groups) behind_.add(group, key);
   if (!groups.empty()) groups_of_.emplace(key, std::vector(groups.begin(), groups.end()));
 }
 

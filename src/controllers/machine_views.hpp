@@ -1,15 +1,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "controllers/key_index.hpp"
+#include "controllers/views.hpp"
 #include "model/virtual_machine.hpp"
 
 namespace portcullis::controllers {
@@ -27,41 +27,16 @@ struct MachineView {
 };
 
 /// Machines by `resource_key`, and which of them stand behind a group: each group is planned for
-/// its own machines, without a look at all the others. One thread.
-class MachineViews {
+/// its own machines, without a look at all the others.
+class MachineViews final : public Views<MachineView> {
  public:
-  using Map = std::map<std::string, MachineView>;
-
-  /// Whoever gets a view that can be changed has done so before `behind` is asked again.
-  MachineView& operator[](const std::string& key) {
-    touched_.insert(key);
-    return views_[key];
-  }
-  MachineView& at(const std::string& key) {
-    touched_.insert(key);
-    return views_.at(key);
-  }
-  const MachineView& at(const std::string& key) const { return views_.at(key); }
-  Map::const_iterator find(const std::string& key) const { return views_.find(key); }
-  Map::const_iterator begin() const { return views_.begin(); }
-  Map::const_iterator end() const { return views_.end(); }
-  bool contains(const std::string& key) const { return views_.contains(key); }
-  std::size_t size() const { return views_.size(); }
-  bool empty() const { return views_.empty(); }
-
-  void erase(const std::string& key);
-  void erase_if(const std::function<bool(const Map::value_type&)>& goes);
-  void clear();
-
   /// Keys of the machines that, as last read, have an address behind the group.
-  const std::set<std::string>& behind(const std::string& group_key) const;
+  const Keys& behind(const std::string& group_key) const;
 
  private:
-  void place(const std::string& key) const;
+  void place(const std::string& key, const MachineView* view) const;
 
-  Map views_;
-  mutable std::set<std::string> touched_;  ///< whose place may be another
-  mutable std::map<std::string, std::set<std::string>> behind_;
+  mutable KeyIndex behind_;
   mutable std::map<std::string, std::vector<std::string>> groups_of_;
 };
 

@@ -16,19 +16,6 @@ std::optional<std::size_t> PolicyView::place_of(const std::string& machine_key) 
   return found == places.end() ? std::nullopt : std::optional(found->second);
 }
 
-void PolicyViews::erase(const std::string& key) {
-  changed_.insert(key);
-  views_.erase(key);
-}
-
-void PolicyViews::clear() {
-  views_.clear();
-  changed_.clear();
-  machines_of_.clear();
-  having_.clear();
-  leaving_.clear();
-}
-
 const PolicyViews::Keys& PolicyViews::having(const std::string& machine_key) const {
   catch_up();
   return having_.of(machine_key);
@@ -40,24 +27,23 @@ const PolicyViews::Keys& PolicyViews::leaving() const {
 }
 
 void PolicyViews::catch_up() const {
-  for (const auto& key : changed_) {
+  look_at_changed([this](const std::string& key, const PolicyView* view) {
     Keys machines;
-    const auto view = views_.find(key);
     leaving_.erase(key);
-    if (view != views_.end()) {
-      for (const auto& target : view->second.targets) {
+    if (view != nullptr) {
+      for (const auto& target : view->targets) {
         machines.insert(model::resource_key(target.machine.id));
       }
-      if (view->second.leaving) leaving_.insert(key);
+      if (view->leaving) leaving_.insert(key);
     }
     Keys& known = machines_of_[key];
-    if (known == machines) continue;
-    for (const auto& machine : known) having_.remove(machine, key);
-    for (const auto& machine : machines) having_.add(machine, key);
-    known = std::move(machines);
+    if (known != machines) {
+      for (const auto& machine : known) having_.remove(machine, key);
+      for (const auto& machine : machines) having_.add(machine, key);
+      known = std::move(machines);
+    }
     if (known.empty()) machines_of_.erase(key);
-  }
-  changed_.clear();
+  });
 }
 
 }  // namespace portcullis::controllers
