@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from team import Machine, Object, Team
+from world.assets import REPOSITORY
 from world.names import fresh_namespace_name
 from world.process import wait_for
 from world.world import World
@@ -133,3 +134,25 @@ def test_locks_that_shall_stay_keep_the_account_and_are_named(world: World, team
     for lock in locks:
         team.lab.delete_rule(machine.nsg_group, machine.nsg, lock["name"])
     account.wait_gone(timeout=GONE)
+
+
+def test_deleting_the_kind_of_policies_unlocks_what_is_not_told_to_stay_locked(world: World, team: Team) -> None:
+    """The API server keeps the kind until the operator has let each policy go; applied again, all is as ever."""
+    unlocked, kept = team.machine(), team.machine()
+    before = team.rules(unlocked)
+    team.policy(unlocked, name="unlock")
+    team.policy(kept, name="keep", onDelete="KeepLocks")
+    locks = team.rules(kept, own=True)
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/jitpolicies.portcullis.dev"
+    admin = world.cluster.identity("admin")
+    assert admin.request("DELETE", path).status == 200
+    wait_for(lambda: admin.request("GET", path).status == 404, GONE, "the kind is gone")
+    assert team.rules(unlocked) == before and team.rules(kept, own=True) == locks
+    world.cluster.apply(REPOSITORY / "crds")
+    world.cluster.wait_for_crds()
+    # Who comes back under its name finds its locks.
+    policy = team.policy(kept, name="keep")
+    assert team.rules(kept, own=True) == locks
+    policy.delete()
+    policy.wait_gone()
+    assert not team.rules(kept, own=True)

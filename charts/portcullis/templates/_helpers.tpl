@@ -23,8 +23,10 @@ name holds, too. It is not read as YAML and written again: that would change lar
 
 {{- /* Helm must leave these alone when the release goes: without them grants would lose their guards, or their records. */ -}}
 {{- define "portcullis.kept" -}}
+{{- $keep := "helm.sh/resource-policy: keep" -}}
 {{- if regexMatch "(?m)^  annotations:" . -}}
-{{- fail "a manifest that Helm is to keep has annotations of its own: templates/_helpers.tpl must learn to add to them" -}}
+{{ regexReplaceAll "(?m)^  annotations:.*$" . (printf "  annotations:\n    %s" $keep) }}
+{{- else -}}
+{{ regexReplaceAll "(?m)^metadata:$" . (printf "metadata:\n  annotations:\n    %s" $keep) }}
 {{- end -}}
-{{ regexReplaceAll "(?m)^metadata:$" . "metadata:\n  annotations:\n    helm.sh/resource-policy: keep" }}
 {{- end -}}

@@ -51,6 +51,16 @@ def test_helm_keeps_what_records_and_guards_the_past():
         assert kept == (kind in ("CustomResourceDefinition", "Namespace") or "Admission" in kind), (kind, name)
 
 
+def test_gitops_tools_leave_the_kinds_alone():
+    """With its kind each policy goes, and its locks with it: no sync may do that."""
+    for objects in (render(), kustomize(DEFAULT)):
+        kinds = [document for (kind, _, _), document in objects.items() if kind == "CustomResourceDefinition"]
+        assert len(kinds) >= 5
+        for annotations in (document["metadata"]["annotations"] for document in kinds):
+            assert annotations["argocd.argoproj.io/sync-options"] == "Prune=false,Delete=false"
+            assert annotations["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
+
+
 def test_the_chart_finds_no_fault_with_itself():
     assert "0 chart(s) failed" in helm("lint", "--strict", CHART).stdout
 
