@@ -68,8 +68,9 @@ MetricFamily count_rule_writes(const controllers::World& world) {
   using plan::ChangeClass;
   MetricFamily family = family_of(metric::rules_written_total);
   for (const auto kind : {Change::Kind::put, Change::Kind::remove}) {
-    for (const auto change_class : {ChangeClass::close, ChangeClass::keep, ChangeClass::lock,
-                                    ChangeClass::open, ChangeClass::unlock, ChangeClass::cleanup}) {
+    for (const auto change_class :
+         {ChangeClass::replace, ChangeClass::close, ChangeClass::keep, ChangeClass::lock,
+          ChangeClass::open, ChangeClass::unlock, ChangeClass::cleanup}) {
       for (const bool succeeded : {true, false}) {
         const auto found = world.rules_written.find({kind, change_class, succeeded});
         add(family, metric::rules_written_total,

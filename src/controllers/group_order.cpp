@@ -40,6 +40,7 @@ void note_closing(GroupView& view, TimePoint now) {
 
 Work work_of(const GroupView& view, const plan::Change& change, TimePoint now) {
   switch (change.change_class) {
+    case ChangeClass::replace:  // closings come behind it
     case ChangeClass::close:
       return closing_work(view.closing_since.value_or(now), now);
     case ChangeClass::keep:

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "plan/capacity.hpp"
+#include "plan/exceptions.hpp"
 
 namespace portcullis::plan {
 namespace {
@@ -79,7 +80,11 @@ class Writer {
  public:
   Writer(const std::vector<Proposal>& proposals, const model::SecurityGroup& actual,
          const GroupDesired& desired, RulePlan& plan)
-      : proposals_(proposals), desired_(desired), plan_(plan), used_(Capacity::of(actual)) {}
+      : proposals_(proposals),
+        actual_(actual),
+        desired_(desired),
+        plan_(plan),
+        used_(Capacity::of(actual)) {}
 
   std::map<std::string, SecurityRule> write() && {
     for (const Proposal& proposal : proposals_) {
@@ -192,6 +197,7 @@ class Writer {
       return;
     }
     less->priority = placed && may_widen(proposal) ? target.priority : actual.priority;
+    if (!may_widen(proposal)) less = standing_part(proposal).value_or(*less);
     const bool enough = !lets_in_beyond(target, actual);
     put(proposal, ChangeClass::close, *less, reason);
     if (placed && !enough) widen(proposal, "wanted");
@@ -214,12 +220,34 @@ class Writer {
 
   void widen(const Proposal& proposal, std::string reason) {
     if (!may_widen(proposal)) {
-      blocked_.insert({proposal.mark.kind, proposal.mark.owner});
+      if (!replace(proposal)) blocked_.insert({proposal.mark.kind, proposal.mark.owner});
       return;
     }
     // What may belong to a grant not resolved yet is left, not furthered.
     if (proposal.mark.kind == RuleKind::open && proposal.grants.empty()) return;
     put(proposal, class_of(proposal.mark.kind), *proposal.target, std::move(reason));
+  }
+
+  /// What of the exception its policy's let in as they stand, at the number where it stands or is
+  /// to stand: the most that may be written of it where none may be made.
+  std::optional<SecurityRule> standing_part(const Proposal& proposal) const {
+    if (proposal.mark.kind != RuleKind::keep || !desired_.may_add) return std::nullopt;
+    SecurityRule rule = *proposal.target;
+    if (proposal.actual != nullptr) rule.priority = proposal.actual->priority;
+    return let_in_already(rule, proposal.mark.owner, actual_, desired_.instance);
+  }
+
+  /// Once the wider ones are gone nobody could put it back. False: that is not all of it.
+  bool replace(const Proposal& proposal) {
+    const SecurityRule* actual = proposal.actual;
+    const SecurityRule& target = *proposal.target;
+    const auto part = standing_part(proposal);
+    const bool closes = actual != nullptr && lets_in_beyond(*actual, target);
+    if (!part || closes) return false;
+    if (actual == nullptr || !actual->settled() || lets_in_beyond(*part, *actual)) {
+      put(proposal, ChangeClass::replace, *part, "takes the place of wider exceptions");
+    }
+    return part->priority == target.priority && !lets_in_beyond(target, *part);
   }
 
   void emit(Step& each) {
@@ -281,6 +309,7 @@ class Writer {
   }
 
   const std::vector<Proposal>& proposals_;
+  const model::SecurityGroup& actual_;
   const GroupDesired& desired_;
   RulePlan& plan_;
   Capacity used_;

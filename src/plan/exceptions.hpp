@@ -1,8 +1,10 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plan/proposals.hpp"
@@ -36,5 +38,13 @@ class Exceptions {
   const OwnRules& own_;
   std::map<std::string, std::vector<model::SecurityRule>> said_;  ///< by owners that are known
 };
+
+/// The exception with those of its addresses at which the group's rules let in all that it lets in,
+/// as exceptions of the same owner and settled: a put of that lets in nobody anew, at its priority.
+/// Nothing if there are none, or if the number is another rule's.
+std::optional<model::SecurityRule> let_in_already(const model::SecurityRule& keep,
+                                                  const std::string& owner,
+                                                  const model::SecurityGroup& actual,
+                                                  std::string_view instance);
 
 }  // namespace portcullis::plan

@@ -110,6 +110,8 @@ std::vector<WantedRule> standing(const std::vector<Proposal>& proposals,
 
 const char* to_string(ChangeClass change_class) {
   switch (change_class) {
+    case ChangeClass::replace:
+      return "replace";
     case ChangeClass::close:
       return "close";
     case ChangeClass::keep:

@@ -13,8 +13,9 @@ namespace portcullis::plan {
 
 /// In the order of carrying out.
 enum class ChangeClass {
-  close,  ///< an allow ends or narrows, or a lock that somebody turned into an allow turns back
-  keep,   ///< before the locks, so that a bastion or a probe is never cut off
+  replace,  ///< an exception that lets in nobody whom wider ones, before they go, do not
+  close,    ///< an allow ends or narrows, or a lock that somebody turned into an allow turns back
+  keep,     ///< before the locks, so that a bastion or a probe is never cut off
   lock,
   open,
   unlock,   ///< on evidence only, when everything else stands

@@ -83,7 +83,7 @@ struct GroupDesired {
   /// lock without them would cut off a bastion.
   bool may_open = true;
   /// False: no exception is created or widened, either: whose it is cannot be told. Existing ones
-  /// stay.
+  /// stay, or make way for narrower ones of their policy.
   bool may_keep = true;
 };
 

@@ -159,6 +159,95 @@ TEST_CASE("An exception stays as long as what takes its place may not or cannot 
   }));
 }
 
+/// A policy that cannot be read stands beside those that say this.
+GroupDesired beside_unread(GroupDesired desired) {
+  desired.may_keep = false;
+  return desired;
+}
+
+TEST_CASE("Where no exception may be made, a narrower one takes the place of a wider one") {
+  auto desired = beside_unread(two_machines());
+  auto earlier = two_machines();
+  Texts sources{"10.0.9.0/29"};
+  const Texts machines{"10.0.0.4/32", "10.0.0.6/32"};
+  desired.keeps[0].sources = prefixes(sources);
+  SECTION("from fewer sources") {}
+  SECTION("of fewer ports") {
+    sources = {"10.0.9.0/28"};
+    desired.keeps[0].sources = prefixes(sources);
+    earlier.keeps[0].ports = {{.first = 20, .last = 25}};
+  }
+  SECTION("of fewer protocols") { desired.keeps[0].protocol = model::Protocol::tcp; }
+  SECTION("that are two") {
+    earlier.keeps[0].sources = prefixes({"10.0.9.0/30", "10.0.9.64/28"});
+    earlier.keeps.push_back(earlier.keeps[0]);
+    earlier.keeps[1].sources = prefixes({"10.0.9.4/30"});
+    desired.releases = {{.owner = owner_a}};
+  }
+  SECTION("that are two, one a port") {
+    earlier.keeps.push_back(earlier.keeps[0]);
+    earlier.keeps[1].ports = {port(23)};
+    desired.keeps[0].ports = {{.first = 22, .last = 23}};
+  }
+  SECTION("though a machine is not read") { desired = beside_unread(half_read({"10.0.9.0/29"})); }
+  SECTION("though all are read") { desired.releases = {{.owner = owner_a}}; }
+  SECTION("but not at a machine that came since") {
+    desired.locks[0].destinations.push_back(prefix("10.0.0.5"));
+    desired.keeps[0].destinations.push_back(prefix("10.0.0.5"));
+  }
+  auto group = opened(earlier);
+  const auto plan = plan_rules(desired, group, noon);
+  REQUIRE(plan.changes.size() >= 2);
+  CHECK(classes(plan).front() == "put replace");  // nobody could put it back afterwards
+  REQUIRE(apply(group, plan) == "");
+  REQUIRE(std::ranges::count_if(group.rules, is_allow) == 1);
+  CHECK(texts(keep_in(group).source) == sources);
+  CHECK(texts(keep_in(group).destination) == machines);
+  CHECK(plan_rules(desired, group, noon).in_sync());
+}
+
+TEST_CASE("Where no exception may be made, none lets in whom those that stand do not") {
+  auto desired = beside_unread(two_machines());
+  auto group = opened(two_machines());
+  auto& stands = *std::ranges::find_if(group.rules, is_allow);
+  desired.keeps[0].sources = prefixes({"10.0.9.0/29"});
+  REQUIRE(classes(plan_rules(desired, group, noon)) == Texts{"put replace", "remove close"});
+  SECTION("more sources") { desired.keeps[0].sources = prefixes({"10.0.9.0/27"}); }
+  SECTION("others") { desired.keeps[0].sources = prefixes({"10.0.9.0/29", "10.0.8.1"}); }
+  SECTION("another port") { desired.keeps[0].ports = {port(3389)}; }
+  SECTION("a port more") { desired.keeps[0].ports = {{.first = 22, .last = 23}}; }
+  SECTION("a tag") {
+    desired.keeps[0].sources.clear();
+    desired.keeps[0].service_tag = "AzureLoadBalancer";
+  }
+  SECTION("another machine") {
+    desired.locks[0].destinations = prefixes({"10.0.0.5"});
+    desired.keeps[0].destinations = prefixes({"10.0.0.5"});
+    desired.releases = {{.owner = owner_a}};
+  }
+  SECTION("another policy's") { desired.locks[0].owner = desired.keeps[0].owner = owner_b; }
+  SECTION("what somebody widened") { stands.source.prefixes = prefixes({"10.0.8.0/22"}); }
+  SECTION("what may not be in force") { stands.unsettled = GENERATE("Updating", "Failed"); }
+  SECTION("what stands behind a denial") {
+    stands.priority = 282;
+    group.rules.push_back(make_rule("corp", 281, model::Access::deny, anywhere(), anywhere()));
+  }
+  SECTION("in a group that may not be written") { desired.may_add = false; }
+  for (const Change& change : plan_rules(desired, group, noon).changes) {
+    CHECK((change.kind == Change::Kind::remove || !is_allow(change.rule)));
+  }
+}
+
+TEST_CASE("Where no exception may be made, one for which no number is free is not written") {
+  auto desired = beside_unread(two_machines());
+  desired.bands.locks = {.from = 298, .to = 299};
+  auto earlier = two_machines();
+  earlier.bands = desired.bands;
+  const auto group = opened(earlier);
+  desired.keeps[0].sources = prefixes({"10.0.9.0/29"});
+  CHECK(classes(plan_rules(desired, group, noon)) == Texts{"remove close"});
+}
+
 TEST_CASE("Several rules together let in what each lets in, on the same ports and addresses") {
   const auto keep = keep_in(opened(two_machines()));
   const auto beyond = [&](std::vector<KeepWant> wants) {

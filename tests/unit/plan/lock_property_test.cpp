@@ -163,5 +163,55 @@ TEST_CASE("Who may come in before and after comes in through exceptions that sta
   });
 }
 
+/// What people write who narrow exceptions, and now and then widen one.
+std::vector<KeepWant> edited(std::vector<KeepWant> keeps) {
+  for (KeepWant& want : keeps) {
+    if (want.sources.size() > 1 && flip()) want.sources.pop_back();
+    if (rarely()) want.sources = some_sources();
+    if (want.ports.size() > 1 && flip()) want.ports.pop_back();
+  }
+  return keeps;
+}
+
+/// Whom exceptions of the owner with these tags let in.
+std::set<Flow> let_in_by(const SecurityGroup& group, const std::string& owner,
+                         const std::vector<std::string>& named) {
+  SecurityGroup rest = only(group, RuleKind::keep, owner);
+  std::erase_if(rest.rules, [&](const SecurityRule& rule) { return rule.source.tags != named; });
+  return flows(rest);
+}
+
+TEST_CASE("Where no exception may be made, whoever came in and is to come in goes on coming in") {
+  rc::prop("for exceptions that were edited, and any group in which nobody altered anything", [] {
+    SecurityGroup before = group_of({});
+    auto earlier = random_desired();
+    earlier.bands = desire().bands;
+    earlier.may_open = earlier.may_keep = earlier.may_add = true;
+    apply(before, plan_rules(earlier, before, noon - std::chrono::minutes(2)));
+    auto desired = random_desired();
+    desired.bands = earlier.bands;
+    desired.keeps = edited(earlier.keeps);
+    desired.may_keep = false;
+    desired.may_add = true;
+    RC_LOG(picture(before, plan_rules(desired, before, noon)));
+    const auto after = carried_out(desired, before);
+    for (auto& [name, draft] : draft_keeps(desired)) {
+      const std::string& owner = draft.mark.owner;
+      if (leaves(desired, owner)) continue;
+      const auto& named = draft.rule.source.tags;
+      const auto came = let_in_by(before, owner, named);
+      const auto come = let_in_by(after, owner, named);
+      for (const model::Prefix& address : draft.rule.destination.prefixes) {
+        SecurityGroup alone = group_of({draft.rule});
+        alone.rules[0].destination.prefixes = {address};
+        alone.default_rules = {make_rule("Rest", 65500, Access::deny, anywhere(), anywhere())};
+        const auto wanted = flows(alone);
+        if (!std::ranges::includes(came, wanted)) continue;
+        for (const Flow& flow : wanted) RC_ASSERT(come.contains(flow));
+      }
+    }
+  });
+}
+
 }  // namespace
 }  // namespace portcullis::plan

@@ -39,6 +39,8 @@ bool rightly_open(const GroupDesired& desired, const Flow& flow, TimePoint now,
       return true;
     }
   }
+  // No exception lets in anybody anew then.
+  if (!desired.may_keep) return false;
   return std::ranges::any_of(desired.keeps, [&](const KeepWant& want) {
     const model::Endpoint source{.prefixes = want.sources,
                                  .tags = want.service_tag.empty()
