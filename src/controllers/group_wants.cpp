@@ -6,6 +6,7 @@
 
 #include "controllers/group_concerns.hpp"
 #include "controllers/selections.hpp"
+#include "controllers/standing.hpp"
 #include "controllers/target_judge.hpp"
 #include "model/resource_id.hpp"
 #include "plan/rule_codec.hpp"
@@ -46,6 +47,37 @@ void want_locks(plan::GroupDesired& desired, const model::JitPolicy& policy,
   if (with_exceptions) want_exceptions(desired, policy, owner, destinations);
 }
 
+/// Whether the machine has now what its last reading showed, as far as anybody can tell.
+bool is_freshly_read(const World& world, const model::CloudAccount& account,
+                     const std::string& key) {
+  return world.is_known(key, reading_opens_for) || machine_stands(world, account.meta.name, key);
+}
+
+/// Where older policies decide, the policy's exceptions count no more: to see that takes the
+/// reading of that machine, not of all of the policy's.
+void overrule(plan::GroupDesired& desired, const World& world, const model::CloudAccount& account,
+              const model::JitPolicy& policy, const std::string& owner,
+              const std::string& group_key) {
+  if (exceptions_of(policy).empty()) return;
+  std::map<std::pair<model::Protocol, model::PortRange>, std::vector<model::Prefix>> decided;
+  for (const std::string& key : world.machines.behind(group_key)) {
+    const model::VirtualMachine& machine = *world.machines.at(key).machine;
+    const auto ports = ports_decided_before(world, policy, machine.id);
+    if (ports.empty() || !is_freshly_read(world, account, key)) continue;
+    const auto addresses = addresses_behind(machine, group_key);
+    for (const auto& port : ports) {
+      auto& there = decided[{port.protocol, port.range}];
+      there.insert(there.end(), addresses.begin(), addresses.end());
+    }
+  }
+  for (auto& [port, addresses] : decided) {
+    desired.overruled.push_back({.owner = owner,
+                                 .destinations = std::move(addresses),
+                                 .ports = {port.second},
+                                 .protocol = port.first});
+  }
+}
+
 void gather_policy(plan::GroupDesired& desired, const World& world,
                    const model::CloudAccount& account, const model::JitPolicy& policy,
                    const std::string& group_key) {
@@ -54,6 +86,7 @@ void gather_policy(plan::GroupDesired& desired, const World& world,
   // Who may come in at all is said by the spec alone, wherever its machines are.
   desired.exceptions_known.push_back(owner);
   want_exceptions(desired, policy, owner, {});
+  overrule(desired, world, account, policy, owner, group_key);
   const auto found = world.policy_views.find(policy.meta.key());
   if (found == world.policy_views.end() || found->second.uid != policy.meta.uid) return;
   const PolicyView& view = found->second;

@@ -218,12 +218,21 @@ bool claims(const World& world, const model::JitPolicy& policy, const std::strin
   return !read || plan::has_machine(policy, *view->second.machine);
 }
 
-/// The oldest of these policies decides; whoever comes later only locks.
-const model::JitPolicy* older_claim(const World& world, const model::Meta& claimant,
-                                    const std::vector<model::PolicyPort>& ports,
-                                    const std::string& machine_id) {
+bool share_port(const std::vector<model::PolicyPort>& a, const std::vector<model::PolicyPort>& b) {
+  return std::ranges::any_of(a, [&](const auto& mine) {
+    return std::ranges::any_of(b,
+                               [&](const auto& theirs) { return plan::share_port(mine, theirs); });
+  });
+}
+
+/// The oldest of these policies decides; whoever comes later only locks. Ends with the first that
+/// `enough` says is.
+template <typename Enough>
+void visit_older_claims(const World& world, const model::Meta& claimant,
+                        const std::vector<model::PolicyPort>& ports, const std::string& machine_id,
+                        const Enough& enough) {
   const auto id = model::parse_resource_id(machine_id);
-  if (!id) return nullptr;
+  if (!id) return;
   for (const auto& key : world.policy_index.naming(id->resource_group, id->name)) {
     const auto other = world.stores.policies.find(key);
     if (!other || other->meta.uid == claimant.uid || other->meta.deleting || !other->enforce) {
@@ -237,13 +246,19 @@ const model::JitPolicy* older_claim(const World& world, const model::Meta& claim
         !claims(world, *other, machine_id)) {
       continue;
     }
-    for (const auto& mine : ports) {
-      for (const auto& theirs : other->ports) {
-        if (plan::share_port(mine, theirs)) return other.get();
-      }
-    }
+    if (share_port(ports, other->ports) && enough(*other)) return;
   }
-  return nullptr;
+}
+
+const model::JitPolicy* older_claim(const World& world, const model::Meta& claimant,
+                                    const std::vector<model::PolicyPort>& ports,
+                                    const std::string& machine_id) {
+  const model::JitPolicy* first = nullptr;
+  visit_older_claims(world, claimant, ports, machine_id, [&](const model::JitPolicy& other) {
+    first = &other;
+    return true;
+  });
+  return first;
 }
 
 }  // namespace
@@ -300,6 +315,18 @@ void judge_target(const World& world, const model::CloudAccount& account,
 const model::JitPolicy* older_claim(const World& world, const model::JitPolicy& policy,
                                     const std::string& machine_id) {
   return older_claim(world, policy.meta, policy.ports, machine_id);
+}
+
+std::vector<model::PolicyPort> ports_decided_before(const World& world,
+                                                    const model::JitPolicy& policy,
+                                                    const std::string& machine_id) {
+  std::vector<model::PolicyPort> ports;
+  visit_older_claims(world, policy.meta, policy.ports, machine_id,
+                     [&](const model::JitPolicy& other) {
+                       ports.insert(ports.end(), other.ports.begin(), other.ports.end());
+                       return false;
+                     });
+  return ports;
 }
 
 const model::JitPolicy* older_claim(const World& world, const model::AccessVerdict& verdict) {

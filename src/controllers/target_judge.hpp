@@ -16,6 +16,11 @@ void judge_target(const World& world, const model::CloudAccount& account,
 const model::JitPolicy* older_claim(const World& world, const model::JitPolicy& policy,
                                     const std::string& machine_id);
 
+/// All ports on which such policies decide about the machine.
+std::vector<model::PolicyPort> ports_decided_before(const World& world,
+                                                    const model::JitPolicy& policy,
+                                                    const std::string& machine_id);
+
 /// The same for what was granted: one that has one of its machines with one of its ports.
 const model::JitPolicy* older_claim(const World& world, const model::AccessVerdict& verdict);
 

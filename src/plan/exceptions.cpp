@@ -130,6 +130,10 @@ PrefixSet Exceptions::locked_with(const SecurityRule& keep, const std::string& o
   return locked;
 }
 
+PrefixSet Exceptions::counts_at(const SecurityRule& keep, const std::string& owner) const {
+  return PrefixSet::of(keep.destination.prefixes).subtract(overruled_at(desired_, owner, keep));
+}
+
 PrefixSet Exceptions::stand_at(const Draft& keep,
                                const std::map<std::string, Draft>& wanted) const {
   const std::string& owner = keep.mark.owner;
@@ -142,7 +146,7 @@ PrefixSet Exceptions::stand_at(const Draft& keep,
         !keep_fits_name(rule, *existing.mark, desired_.instance)) {
       continue;
     }
-    standing = standing.unite(PrefixSet::of(rule.destination.prefixes));
+    standing = standing.unite(counts_at(rule, owner));
   }
   return standing.intersect(locked_with(keep.rule, owner));
 }

@@ -29,8 +29,11 @@ class Exceptions {
   /// The addresses that the owner has locked on the keep's ports.
   model::PrefixSet locked_with(const model::SecurityRule& keep, const std::string& owner) const;
 
-  /// Of these addresses those for which this exception stands, or one of the owner on the ports
-  /// that is not `wanted` any more: what the owner says instead is for them as well.
+  /// The addresses of the keep at which it counts: those where nobody else decides.
+  model::PrefixSet counts_at(const model::SecurityRule& keep, const std::string& owner) const;
+
+  /// The addresses for which this exception stands, or one of the owner on the ports that is not
+  /// `wanted` any more, and where it counts: what the owner says instead is for them as well.
   model::PrefixSet stand_at(const Draft& keep, const std::map<std::string, Draft>& wanted) const;
 
  private:

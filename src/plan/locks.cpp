@@ -1,5 +1,6 @@
 #include "plan/locks.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "model/resource_id.hpp"
@@ -35,6 +36,18 @@ Draft make_draft(std::string name, OwnMark mark, model::Access access,
   draft.rule.protocol = protocol;
   draft.rule.destination_ports = merge_ports(ports);
   return draft;
+}
+
+bool meet(model::Protocol a, model::Protocol b) {
+  return a == b || a == model::Protocol::any || b == model::Protocol::any;
+}
+
+bool meet(const std::vector<model::PortRange>& a, const std::vector<model::PortRange>& b) {
+  return std::ranges::any_of(a, [&](const model::PortRange& mine) {
+    return std::ranges::any_of(b, [&](const model::PortRange& theirs) {
+      return mine.first <= theirs.last && theirs.first <= mine.last;
+    });
+  });
 }
 
 void add_destinations(Draft& draft, const PrefixSet& more) {
@@ -89,7 +102,26 @@ std::map<std::string, Draft> draft_keeps(const GroupDesired& desired) {
       add_destinations(draft, here);
     }
   }
+  for (auto& [name, draft] : drafts) {
+    auto& list = draft.rule.destination.prefixes;
+    list =
+        PrefixSet::of(list).subtract(overruled_at(desired, draft.mark.owner, draft.rule)).cover();
+  }
+  std::erase_if(drafts,
+                [](const auto& each) { return each.second.rule.destination.prefixes.empty(); });
   return drafts;
+}
+
+PrefixSet overruled_at(const GroupDesired& desired, const std::string& owner,
+                       const model::SecurityRule& keep) {
+  PrefixSet there;
+  for (const Overruled& each : desired.overruled) {
+    if (each.owner == owner && meet(each.protocol, keep.protocol) &&
+        meet(each.ports, keep.destination_ports)) {
+      there = there.unite(PrefixSet::of(each.destinations));
+    }
+  }
+  return there;
 }
 
 bool keep_fits_name(const model::SecurityRule& rule, const OwnMark& mark,

@@ -9,9 +9,14 @@
 
 namespace portcullis::plan {
 
-/// Drafts by rule name. Wants of one identity are one rule; a family without address has none.
+/// Drafts by rule name. Wants of one identity are one rule; a family without address has none, nor
+/// has an exception that counts nowhere.
 std::map<std::string, Draft> draft_locks(const GroupDesired& desired);
 std::map<std::string, Draft> draft_keeps(const GroupDesired& desired);
+
+/// Where this exception of the owner counts for nothing.
+model::PrefixSet overruled_at(const GroupDesired& desired, const std::string& owner,
+                              const model::SecurityRule& keep);
 
 /// Whether the keep still says what its name says: an altered source, port or protocol does not fit
 /// the hash. Destinations are not in it, since they change with the machines.

@@ -148,14 +148,20 @@ class Proposer {
       proposal.reason = "the policy has no such exception";
       return;
     }
-    const bool locked =
-        exceptions_.locked_with(rule, owner).contains(PrefixSet::of(rule.destination.prefixes));
+    const PrefixSet counts = exceptions_.counts_at(rule, owner);
+    if (counts.empty()) {
+      proposal.removal = ChangeClass::close;
+      proposal.reason = "an older policy decides there";
+      return;
+    }
+    const bool locked = exceptions_.locked_with(rule, owner).contains(counts);
     if (!locked && desired_.everything_known && desired_.remove_orphans) {
       proposal.removal = ChangeClass::close;
       proposal.reason = "an exception from no lock";
       return;
     }
     proposal.target = rule;
+    proposal.target->destination.prefixes = counts.cover();
     report_orphan_of(existing);
   }
 

@@ -53,6 +53,15 @@ struct ReleaseEvidence {
   Why why = Why::complete;
 };
 
+/// Where somebody else decides: no exception of the owner is wanted or stays for these ports of
+/// these addresses, whatever its wants say and without evidence of its own.
+struct Overruled {
+  std::string owner;
+  std::vector<model::Prefix> destinations;
+  std::vector<model::PortRange> ports;
+  model::Protocol protocol = model::Protocol::any;
+};
+
 /// All that is wanted of one security group. Order means nothing, repetition means nothing.
 struct GroupDesired {
   std::string instance;  ///< see `is_instance`
@@ -67,6 +76,7 @@ struct GroupDesired {
   /// machine is known. No other exception of theirs stays: to shut out whom nobody lets in any more
   /// takes no reading of machines.
   std::vector<std::string> exceptions_known{};
+  std::vector<Overruled> overruled{};
   /// Owners that exist although they want nothing here and give no evidence (not resolved yet):
   /// their rules are no orphans. Owners of wants and releases need not be repeated.
   std::vector<std::string> known_owners{};

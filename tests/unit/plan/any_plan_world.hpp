@@ -99,6 +99,10 @@ inline GroupDesired random_desired() {
   for (const std::string& owner : {owner_a, owner_b}) {
     if (flip()) desired.exceptions_known.push_back(owner);
   }
+  for (int i = pick(0, 4) - 2; i > 0; --i) {
+    desired.overruled.push_back(
+        {.owner = some_owner(), .destinations = some_machines(), .ports = some_ports()});
+  }
   if (flip()) desired.known_owners.push_back(some_owner());
   desired.everything_known = flip();
   desired.remove_orphans = !rarely();

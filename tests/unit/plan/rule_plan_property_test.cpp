@@ -229,6 +229,7 @@ TEST_CASE("The order of wants and rules means nothing") {
     std::ranges::shuffle(desired.keeps, dice);
     std::ranges::shuffle(desired.opens, dice);
     std::ranges::shuffle(desired.releases, dice);
+    std::ranges::shuffle(desired.overruled, dice);
     for (LockWant& want : desired.locks) std::ranges::shuffle(want.destinations, dice);
     for (OpenWant& want : desired.opens) std::ranges::shuffle(want.sources, dice);
     RC_ASSERT(summary(plan_rules(desired, group, noon)) == plan);
