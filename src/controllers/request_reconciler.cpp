@@ -4,20 +4,16 @@
 
 #include "api/decode.hpp"
 #include "base/log.hpp"
-#include "controllers/ambiguity.hpp"
 #include "controllers/authorization.hpp"
-#include "controllers/evidence.hpp"
 #include "controllers/grants.hpp"
 #include "controllers/past_verdicts.hpp"
+#include "controllers/request_judge.hpp"
 #include "controllers/request_report.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/retention.hpp"
 #include "controllers/status_writer.hpp"
-#include "controllers/target_judge.hpp"
-#include "controllers/usage.hpp"
 #include "model/resource_id.hpp"
 #include "plan/reasons.hpp"
-#include "plan/scope.hpp"
 #include "plan/words.hpp"
 
 namespace portcullis::controllers {
@@ -108,89 +104,21 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
   if (const auto problem = problem_of_verdict(*request)) {
     co_return co_await wait_with_verdict(request, *problem);
   }
-  const std::string policy_key = request->meta.ns + "/" + request->policy;
-  const auto policy = world_.stores.policies.find(policy_key);
-  const auto account = policy ? world_.stores.accounts.find(policy->account) : nullptr;
-  const auto view = world_.policy_views.find(policy_key);
-  plan::Case the_case{.request = *request,
-                      .policy = policy.get(),
-                      .account = account.get(),
-                      .waited_for_policy = waited_for_policy_.contains(request->meta.uid),
-                      .now = world_.clock.now()};
-  the_case.policy_error = why_unreadable(world_.stores.policies, policy_key);
-  if (policy) the_case.account_error = why_unreadable(world_.stores.accounts, policy->account);
-  if (policy) the_case.usage = usage_of(world_, sent_, *request, *policy);
-  std::set<std::string> deniers;
-  for (const auto& said : world_.said_about(request->meta.ns, request->meta.uid, request->policy)) {
-    if (said->decision == "Deny") deniers.insert(said->author.username);
-  }
-  the_case.denied_by.assign(deniers.begin(), deniers.end());
-  if (policy && view != world_.policy_views.end() && view->second.uid == policy->meta.uid &&
-      view->second.generation == policy->meta.generation) {
-    the_case.targets = view->second.targets;
-    the_case.targets_current = view->second.listed && !view->second.targets.empty();
-  }
-  plan::Decision decision = plan::decide(the_case);
-  if (const auto guarded = judge_guard(*request)) {
-    // Only a refusal of the request's own making still stands without the guards.
-    if (decision.kind != plan::Decision::Kind::refuse) {
-      // At the start nobody has looked at them yet: nothing is known, so nothing is said.
-      if (!world_.guard.holds && world_.guard.problem.empty()) {
-        co_return runtime::Next{.at = world_.clock.now() + std::chrono::seconds(1)};
-      }
-      decision = *guarded;
-    }
-  }
-  if (decision.kind == plan::Decision::Kind::grant) {
-    std::vector<std::string> machines;
-    machines.reserve(decision.targets.size());
-    for (const auto& target : decision.targets) machines.push_back(target.resource_id);
-    if (const auto blocked = blocked_out_of_scope(world_, *account, *request, machines)) {
-      decision = {.kind = plan::Decision::Kind::refuse,
-                  .reason = plan::reason::out_of_scope,
-                  .message = *blocked};
-    } else if (auto unknown = addresses_unknown(world_, *account)) {
-      decision = {.kind = plan::Decision::Kind::wait,
-                  .reason = plan::reason::policy_not_ready,
-                  .message = std::move(*unknown)};
-    } else if (auto twin = find_twin(world_, *account, request->sources, machines)) {
-      decision = {.kind = plan::Decision::Kind::refuse,
-                  .reason = plan::reason::ambiguous_address,
-                  .message = std::move(*twin)};
-    }
-  }
-  if (decision.kind == plan::Decision::Kind::grant) {
-    if (auto unknown = what_may_claim(world_)) {
-      decision = {.kind = plan::Decision::Kind::wait,
-                  .reason = plan::reason::policy_not_ready,
-                  .message = std::move(*unknown)};
-    }
-  }
-  if (decision.kind == plan::Decision::Kind::grant) {
-    if (const auto& clocks = world_.clocks.look(*account); clocks.stops_openings) {
-      decision = {.kind = plan::Decision::Kind::wait,
-                  .reason = plan::reason::clock_skew,
-                  .message = "waits until the clocks agree: " + clocks.problem};
-    }
-  }
+  const std::string& uid = request->meta.uid;
+  const auto judged = judge_request(world_, *request, sent_, waited_for_policy_.contains(uid));
+  if (!judged) co_return runtime::Next{.at = world_.clock.now() + std::chrono::seconds(1)};
+  plan::Decision decision = judged->decision;
   if (decision.kind == plan::Decision::Kind::grant) {
     // Counted before the authorizer is asked: of two requests that race, the second sees the first.
-    note_sent(
-        make_verdict(*request, decision, policy.get(), world_.operator_name, world_.clock.now()));
+    note_sent(make_verdict(*request, decision, judged->policy.get(), world_.operator_name,
+                           world_.clock.now()));
     auto asked = co_await ask_authorizer(client_, request, decision);
-    if (!asked || asked->kind != plan::Decision::Kind::grant) forget_sent(request->meta.uid);
+    if (!asked || asked->kind != plan::Decision::Kind::grant) forget_sent(uid);
     if (!asked) co_return fail(asked.error());
     decision = std::move(*asked);
     // The answer took time; what was decided on must still be what there is.
-    const auto now_policy = world_.stores.policies.find(policy_key);
-    const auto now_request = world_.stores.requests.find(request->meta.key());
-    const bool same = now_policy && policy && now_policy->meta.uid == policy->meta.uid &&
-                      now_policy->meta.generation == policy->meta.generation && now_request &&
-                      now_request->meta.uid == request->meta.uid &&
-                      now_request->meta.generation == request->meta.generation;
-    if (!same || !may_decide_() || judge_guard(*request) || what_may_claim(world_) ||
-        world_.clocks.look(*account).stops_openings) {
-      forget_sent(request->meta.uid);
+    if (!may_decide_() || !still_stands(world_, *request, *judged)) {
+      forget_sent(uid);
       co_return fail(Error::Kind::conflict, "something changed while the authorizer was asked");
     }
   }
@@ -198,13 +126,13 @@ Task<Result<runtime::Next>> RequestReconciler::decide(Request request) {
     const auto recorded = co_await record(request, decision);
     // Its watch event comes long before that.
     if (recorded) co_return runtime::Next{.at = world_.clock.now() + look_again};
-    forget_sent(request->meta.uid);
+    forget_sent(uid);
     co_await report_waiting(
         request, {.reason = plan::reason::verdict_failed,
                   .message = "the decision cannot be recorded: " + recorded.error().message});
     co_return fail(recorded.error());
   }
-  if (plan::waits_for_policy(the_case, decision)) waited_for_policy_.insert(request->meta.uid);
+  if (judged->waits_for_policy) waited_for_policy_.insert(uid);
   const auto reported = co_await report_waiting(request, decision);
   if (!reported) co_return fail(reported.error());
   const TimePoint soon = world_.clock.now() + look_again;
@@ -265,27 +193,6 @@ Task<Result<runtime::Next>> RequestReconciler::wait_with_verdict(Request request
     if (!retired) co_return fail(retired.error());
   }
   co_return runtime::Next{.at = world_.clock.now() + look_again};
-}
-
-/// What the state of the admission policies says about an undecided request; nothing: trust it.
-std::optional<plan::Decision> RequestReconciler::judge_guard(
-    const model::AccessRequest& request) const {
-  if (!world_.guard.holds) {
-    return plan::Decision{.kind = plan::Decision::Kind::wait,
-                          .reason = plan::reason::guard_lost,
-                          .message =
-                              "waits until the admission policies are proven to be in "
-                              "force: " +
-                              world_.guard.problem};
-  }
-  if (request.meta.created < world_.guard.distrust_before) {
-    return plan::Decision{.kind = plan::Decision::Kind::refuse,
-                          .reason = plan::reason::guard_lost,
-                          .message =
-                              "the admission policies were not in force when it was made; "
-                              "apply it again"};
-  }
-  return std::nullopt;
 }
 
 Task<Result<Done>> RequestReconciler::record(Request request, plan::Decision decision) {

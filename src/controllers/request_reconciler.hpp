@@ -1,10 +1,10 @@
 #pragma once
 
-#include <map>
 #include <set>
 #include <string>
 
 #include "controllers/grant_follower.hpp"
+#include "controllers/usage.hpp"
 #include "controllers/world.hpp"
 #include "kube/client.hpp"
 #include "kube/events.hpp"
@@ -35,7 +35,6 @@ class RequestReconciler final : public runtime::Reconciler {
   Task<Result<runtime::Next>> decide(Request request);
   Task<Result<runtime::Next>> wait_with_verdict(Request request, std::string problem);
   std::optional<std::string> problem_of_verdict(const model::AccessRequest& request) const;
-  std::optional<plan::Decision> judge_guard(const model::AccessRequest& request) const;
   void note_sent(model::AccessVerdict verdict);
   void forget_sent(const std::string& uid);
   Task<Result<Done>> record(Request request, plan::Decision decision);
@@ -49,9 +48,7 @@ class RequestReconciler final : public runtime::Reconciler {
   kube::EventSender& events_;
   MayDecide may_decide_;
   GrantFollower follower_;
-  /// Grants that were sent but that the store does not show yet, by request uid: they count for
-  /// limits.
-  std::map<std::string, model::AccessVerdict> sent_;
+  SentVerdicts sent_;                        ///< they count for limits
   std::set<std::string> waited_for_policy_;  ///< uids of undecided requests that did
 };
 
