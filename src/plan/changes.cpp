@@ -92,6 +92,9 @@ class Writer {
       if (proposal.target) {
         change(proposal);
       } else if (proposal.removal && proposal.actual != nullptr) {
+        if (proposal.meanwhile && proposal.removal != ChangeClass::close) {
+          put(proposal, ChangeClass::close, *proposal.meanwhile, "an older policy decides there");
+        }
         step(proposal, Change::Kind::remove, *proposal.removal, *proposal.actual, proposal.reason);
       }
     }
@@ -274,6 +277,8 @@ class Writer {
       }
     }
     if (each.kind == Change::Kind::remove) {
+      if (!after_.contains(proposal.name))
+        return;  // closed already, for its narrower form did not fit
       used_ = used_.minus(before);
       after_.erase(proposal.name);
     }

@@ -130,8 +130,13 @@ class Proposer {
       // Whoever may come in before and after is not cut off between: it outlives the lock that it
       // is from, and goes when what takes its place stands.
       const bool leaves = release->why == ReleaseEvidence::Why::leaving;
-      const bool goes_on = leaves ? !exceptions_.locked_with(rule, owner).empty()
+      const PrefixSet counts = exceptions_.counts_at(rule, owner);
+      const bool goes_on = leaves ? !counts.empty() && !exceptions_.locked_with(rule, owner).empty()
                                   : is_within_wanted(rule, *existing.mark);
+      if (goes_on && !counts.contains(PrefixSet::of(rule.destination.prefixes))) {
+        proposal.meanwhile = rule;
+        proposal.meanwhile->destination.prefixes = counts.cover();
+      }
       proposal.removal = goes_on && keep_fits_name(rule, *existing.mark, desired_.instance)
                              ? ChangeClass::unlock
                              : ChangeClass::close;

@@ -29,6 +29,7 @@ struct Proposal {
   bool expired = false;                         ///< `actual` is past its own end
   std::optional<model::SecurityRule> target{};
   std::optional<ChangeClass> removal{};
+  std::optional<model::SecurityRule> meanwhile{};  ///< what is left at once of one that goes last
   std::string reason{};
   std::vector<GrantShare> grants{};
   bool orphan = false;  ///< stays, but nobody wants it: it does not stand rightly

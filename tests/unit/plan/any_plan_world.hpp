@@ -99,7 +99,7 @@ inline GroupDesired random_desired() {
   for (const std::string& owner : {owner_a, owner_b}) {
     if (flip()) desired.exceptions_known.push_back(owner);
   }
-  for (int i = pick(0, 4) - 2; i > 0; --i) {
+  for (int i = pick(0, 3); i > 0; --i) {
     desired.overruled.push_back(
         {.owner = some_owner(), .destinations = some_machines(), .ports = some_ports()});
   }

@@ -173,11 +173,12 @@ TEST_CASE("Where somebody else decides nobody comes in through an exception") {
     const auto desired = random_desired();
     RC_LOG(picture(before, plan_rules(desired, before, noon)));
     const auto after = carried_out(desired, before);
-    for (const SecurityRule& rule : after.rules) {
-      const auto mark = mark_of(rule);
-      if (!mark || mark->kind != RuleKind::keep || !lets_in(rule)) continue;
-      RC_ASSERT(
-          addresses(rule.destination).intersect(overruled_at(desired, mark->owner, rule)).empty());
+    for (const Overruled& each : desired.overruled) {
+      const auto there = model::PrefixSet::of(each.destinations);
+      for (const Flow& flow : flows(only(after, RuleKind::keep, each.owner))) {
+        const Packet packet = to_packet(flow);
+        RC_ASSERT(!there.contains(packet.destination) || !holds(each.ports, packet.port));
+      }
     }
   });
 }

@@ -68,6 +68,18 @@ TEST_CASE("Where somebody else decides an exception closes, and goes on elsewher
   CHECK(plan_rules(desired, group, noon).in_sync());
 }
 
+TEST_CASE("One whose policy leaves is narrowed at once and goes last") {
+  auto group = opened(two_machines());
+  auto desired = unread_and_overruled({"10.0.0.6"});
+  desired.releases = {{.owner = owner_a, .why = ReleaseEvidence::Why::leaving}};
+  const auto plan = plan_rules(desired, group, noon);
+  REQUIRE(classes(plan) == Texts{"put close", "remove unlock", "remove unlock"});
+  CHECK(texts(plan.changes[0].rule.destination) == Texts{"10.0.0.4/32"});
+  CHECK(is_allow(plan.changes[2].rule));
+  REQUIRE(apply(group, plan) == "");
+  CHECK(group.rules.empty());
+}
+
 TEST_CASE("An exception that counts nowhere is gone") {
   const auto group = opened(two_machines());
   const auto plan = plan_rules(unread_and_overruled({"10.0.0.0/24"}), group, noon);
