@@ -190,7 +190,7 @@ OTHER_SCHEMA: list[dict[str, Any]] = [
 OVERDUE = 300
 LEAST = 100  # of which so many have to be open when the operator is killed
 LIFE = 60  # seconds; until then all have to be open
-AT_ONCE = 4  # calls to a cloud that are under way, at most
+AT_ONCE = 8  # calls to a cloud that are under way, at most
 MEMORY = 64  # MiB
 LATENCY = 0.03  # seconds: of each answer of the cloud, so that the log tells what was under way together
 
