@@ -120,6 +120,7 @@ std::vector<json> shown_targets(const std::vector<model::PolicyStatus::Target>& 
     }
   }
   std::vector<json> out;
+  out.reserve(shown.size());
   for (auto& [place, target] : shown) out.push_back(std::move(target));
   return out;
 }
