@@ -40,6 +40,7 @@ model::PolicyTarget read_target(const Reader& target) {
     if (value.get(text) != simdjson::SUCCESS) selector.reject("tags", "must map text to text");
     out.tags.emplace_back(key, text);
   });
+  if (selector.has("tags") && out.tags.empty()) selector.reject("tags", "must not be empty");
   return out;
 }
 

@@ -79,6 +79,15 @@ TEST_CASE("one machine in two spellings is one target", "[api]") {
   CHECK(policy->targets[2].resource_group == "other");
 }
 
+TEST_CASE("tags that are there and empty do not select every machine", "[api]") {
+  json object = policy_json();
+  json selector = {{"resourceGroup", "web"}, {"tags", json::object()}};
+  object["spec"]["targets"].push_back({{"selector", selector}});
+  const auto policy = decode(object, decode_policy);
+  REQUIRE_FALSE(policy);
+  CHECK(policy.error().message.find("tags: must not be empty") != std::string::npos);
+}
+
 TEST_CASE("a list that is there and empty is not the same as none", "[api]") {
   json object = policy_json();
   CHECK(decode(object, decode_policy)->ports[0].allowed_sources.empty());
