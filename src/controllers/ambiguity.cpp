@@ -40,12 +40,10 @@ std::optional<std::string> shared_group(const model::NetworkPath& way, const Oth
   return std::nullopt;
 }
 
+/// Of two that overlap.
 std::optional<std::string> compare(const model::VirtualMachine& machine,
                                    const model::NetworkPath& way, const Other& other) {
-  if (!model::overlap(way.address, other.address) ||
-      resource_key(way.interface_id) == resource_key(other.interface_id)) {
-    return std::nullopt;
-  }
+  if (resource_key(way.interface_id) == resource_key(other.interface_id)) return std::nullopt;
   const auto group = shared_group(way, other);
   if (!group) return std::nullopt;
   return "address " + to_string(way.address) + " of " + words(way.interface_id, machine.id) +
@@ -60,6 +58,7 @@ std::optional<std::string> find_twin_of(const World& world, const model::CloudAc
                                         const model::VirtualMachine& machine,
                                         const model::NetworkPath& way) {
   for (const auto& listed : world.inventories.at(account.meta.name).addresses) {
+    if (!model::overlap(way.address, listed.address)) continue;
     const Other other{.address = listed.address,
                       .interface_id = listed.interface_id,
                       .machine_id = listed.machine_id,
