@@ -9,15 +9,6 @@ namespace {
 
 KeepWant said(const std::vector<std::string>& sources) { return keep_of(owner_a, {}, sources); }
 
-/// Two machines are locked, and a bastion reaches both.
-GroupDesired two_machines() {
-  auto desired = desire();
-  desired.locks = {lock_of(owner_a, {"10.0.0.4", "10.0.0.6"})};
-  desired.keeps = {keep_of(owner_a, {"10.0.0.4", "10.0.0.6"}, {"10.0.9.0/28"})};
-  desired.exceptions_known = {owner_a};
-  return desired;
-}
-
 /// Then one of them is not read any more, and the policy says this.
 GroupDesired half_read(const std::vector<std::string>& sources) {
   auto desired = desire();

@@ -6,15 +6,6 @@
 namespace portcullis::plan {
 namespace {
 
-/// Two machines are locked, and a bastion reaches both.
-GroupDesired two_machines() {
-  auto desired = desire();
-  desired.locks = {lock_of(owner_a, {"10.0.0.4", "10.0.0.6"})};
-  desired.keeps = {keep_of(owner_a, {"10.0.0.4", "10.0.0.6"}, {"10.0.9.0/28"})};
-  desired.exceptions_known = {owner_a};
-  return desired;
-}
-
 Overruled overruled_at(const std::vector<std::string>& machines) {
   return {.owner = owner_a, .destinations = prefixes(machines), .ports = {port(22)}};
 }

@@ -113,4 +113,13 @@ inline model::SecurityGroup opened(const GroupDesired& desired, TimePoint now = 
   return group;
 }
 
+/// Two machines are locked, and a bastion reaches both.
+inline GroupDesired two_machines() {
+  auto desired = desire();
+  desired.locks = {lock_of(owner_a, {"10.0.0.4", "10.0.0.6"})};
+  desired.keeps = {keep_of(owner_a, {"10.0.0.4", "10.0.0.6"}, {"10.0.9.0/28"})};
+  desired.exceptions_known = {owner_a};
+  return desired;
+}
+
 }  // namespace portcullis::plan
