@@ -33,7 +33,7 @@ def test_a_valid_request_is_opening_then_active_and_ready_only_after_a_read_back
         assert (ready == "True") == (seen["state"] == "Active")
         time.sleep(0.05)
     # A state may be over before it is seen, but none comes that does not belong here.
-    assert states[-1] == "Active" and "Opening" in states
+    assert states[-1] == "Active" and "Opening" in states, seen
     assert states == [state for state in ("Pending", "Opening", "Active") if state in states]
 
 
