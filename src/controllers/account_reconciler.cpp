@@ -103,10 +103,21 @@ Task<Result<Done>> AccountReconciler::list_groups(Pointer account, cloud::Provid
   auto scope = model::network_scope(*account);
   // "*" is the whole subscription, which a list of no names means.
   if (std::ranges::find(scope, "*") != scope.end()) scope.clear();
-  const auto groups = co_await provider->list_groups(scope);
-  if (!groups) co_return fail(groups.error());
+  const auto in_scope = co_await provider->list_groups(scope);
+  if (!in_scope) co_return fail(in_scope.error());
+  note_listed(*account, *in_scope);
+  if (scope.empty()) co_return Done{};
+  // What left the scope while nobody looked may hold rules of ours, on no machine's way any more.
+  const auto anywhere = co_await provider->list_groups({});
+  if (!anywhere) co_return fail(anywhere.error());
+  note_listed(*account, *anywhere);
+  co_return Done{};
+}
+
+void AccountReconciler::note_listed(const model::CloudAccount& account,
+                                    const std::vector<cloud::ListedGroup>& groups) {
   const TimePoint now = world_.clock.now();
-  for (const auto& group : *groups) {
+  for (const auto& group : groups) {
     bool overdue = false;
     bool ours = false;
     for (const auto& rule : group.rules) {
@@ -118,7 +129,7 @@ Task<Result<Done>> AccountReconciler::list_groups(Pointer account, cloud::Provid
     const auto known = world_.groups.find(model::resource_key(group.id));
     const bool passed = known != world_.groups.end() && known->second.passed;
     // Whoever deletes the account was told what to remove by hand, and waits.
-    const bool waited_for = account->meta.deleting && passed && known->second.group &&
+    const bool waited_for = account.meta.deleting && passed && known->second.group &&
                             known->second.group->etag != group.etag;
     // A list never says that something is gone; it only finds what has to be looked at.
     if (ours) world_.groups[model::resource_key(group.id)].listed_with_ours = true;
@@ -127,7 +138,6 @@ Task<Result<Done>> AccountReconciler::list_groups(Pointer account, cloud::Provid
                                           : runtime::Workqueue::Urgency::normal);
     }
   }
-  co_return Done{};
 }
 
 std::string AccountReconciler::what_is_left(const model::CloudAccount& account) const {

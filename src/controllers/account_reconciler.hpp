@@ -23,6 +23,8 @@ class AccountReconciler final : public runtime::Reconciler {
   using Pointer = kube::Store<model::CloudAccount>::Pointer;
 
   Task<Result<Done>> list_groups(Pointer account, cloud::Provider* provider);
+  void note_listed(const model::CloudAccount& account,
+                   const std::vector<cloud::ListedGroup>& groups);
   Task<Result<Done>> report(Pointer account, bool ready, std::string reason, std::string message);
   void tell_closed_orphans(const model::CloudAccount& account);
   std::string what_is_left(const model::CloudAccount& account) const;

@@ -70,6 +70,10 @@ class FakeProvider final : public cloud::Provider {
     }
     std::vector<cloud::ListedGroup> all;
     for (const auto& [key, group] : groups) {
+      const auto is_there = [id = model::parse_resource_id(key)](const std::string& name) {
+        return id && model::ascii_lower(name) == id->resource_group;
+      };
+      if (!resource_groups.empty() && std::ranges::none_of(resource_groups, is_there)) continue;
       all.push_back({.id = group.id, .etag = listed_etag.empty() ? group.etag : listed_etag});
       for (const auto& rule : group.rules) {
         all.back().rules.push_back({.name = rule.name, .description = rule.description});

@@ -69,7 +69,8 @@ TEST_CASE_METHOD(Fixture, "an account is held before it is used, and ready when 
   CHECK_FALSE(api.objects[object_key].contains("status"));
   CHECK_FALSE(world.swept("prod"));
   REQUIRE(pass());
-  CHECK(cloud.calls == std::vector<std::string>{"check", "list_groups"});
+  // In the scope, where nothing may be hidden, and then anywhere.
+  CHECK(cloud.calls == std::vector<std::string>{"check", "list_groups", "list_groups"});
   CHECK(condition("Ready")["status"] == "True");
   CHECK(message().find("11111111-1111-4111-8111-111111111111") != std::string::npos);
   CHECK(condition("AdmissionGuarded")["status"] == "True");
@@ -238,6 +239,24 @@ model::SecurityRule forgotten_rule(const World& world, TimePoint until) {
           .source = {.prefixes = {prefix("203.0.113.7")}},
           .destination = {.prefixes = {prefix("10.0.0.4")}},
           .destination_ports = {{22, 22}}};
+}
+
+TEST_CASE_METHOD(Fixture, "a rule of ours is found also where the scope was before a start",
+                 "[controllers]") {
+  const std::string old = sub + "old/providers/Microsoft.Network/networkSecurityGroups/nsg-old";
+  const std::string old_key = model::resource_key(old);
+  cloud.groups[old_key] = cloud.groups.at(key);
+  cloud.groups[old_key].id = old;
+  cloud.groups[old_key].rules.push_back(forgotten_rule(world, clock.now() - 1min));
+  REQUIRE(pass());
+  REQUIRE(pass());
+  REQUIRE(world.groups.contains(old_key));
+  CHECK_FALSE(world.swept("prod"));  // nothing is said to be closed before it was read
+  CHECK_FALSE(world.group_queue.idle());
+  for (int i = 0; i < 2; ++i) (void)test::run(io, clock, groups.reconcile(old_key));
+  CHECK(std::ranges::none_of(cloud.groups.at(old_key).rules, [&](const auto& rule) {
+    return rule.name.find("-open-") != std::string::npos;
+  }));
 }
 
 TEST_CASE_METHOD(Fixture, "a list finds the groups that rules of ours were left in",
