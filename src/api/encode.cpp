@@ -17,15 +17,17 @@ using nlohmann::json;
 // Messages are bounded by the CRDs; what a cloud answered can be long.
 constexpr std::size_t message_limit = 1024;
 
-std::string bounded(const std::string& text) {
-  if (text.size() <= message_limit) return text;
-  std::size_t cut = message_limit - 3;
+/// Cut where a character ends: else it is no text any more, and refused as a whole.
+std::string bounded_to(const std::string& text, std::size_t most) {
+  if (text.size() <= most) return text;
+  std::size_t cut = most;
   while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
-  return text.substr(0, cut) + "...";
+  return text.substr(0, cut);
 }
 
-std::string bounded_to(const std::string& text, std::size_t most) {
-  return text.size() <= most ? text : text.substr(0, most);
+std::string bounded(const std::string& text) {
+  if (text.size() <= message_limit) return text;
+  return bounded_to(text, message_limit - 3) + "...";
 }
 
 /// The first of a list, as many as the schema takes: a status that is refused says nothing at all.

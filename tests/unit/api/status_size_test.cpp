@@ -50,6 +50,20 @@ int number_of(const json& target) {
   return std::stoi(id.substr(id.rfind('-') + 1));
 }
 
+TEST_CASE("a text is cut between characters", "[api]") {
+  for (std::size_t before = 0; before < 4; ++before) {
+    auto one = target(1, false);
+    std::string text(before, 'x');
+    for (int i = 0; i < 2000; ++i) text += "\u20ac";  // three bytes each
+    one.message = text;
+    one.cut.push_back(
+        {.ports = {22, 22}, .protocol = model::Protocol::tcp, .sources = {text}, .rule = text});
+    model::PolicyStatus status;
+    status.targets.push_back(std::move(one));
+    CHECK_NOTHROW(written(status).dump());  // which throws at half a character
+  }
+}
+
 TEST_CASE("all machines are shown as long as there is room, in their order", "[api]") {
   model::PolicyStatus status;
   for (int i = 0; i < 256; ++i) status.targets.push_back(target(i, i % 2 == 0));
