@@ -67,7 +67,7 @@ def test_our_marks_cannot_be_set_at_creation(metadata, sentence, client, team, s
 
 
 OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "mine", "uid": "9c1e4c1e-0000-4000-8000-1d6c9a110002"}
-BULKY = "of a request may hold 16384 characters each"
+BULKY = "may hold 16384 characters each"
 # What a request may not bring with it: who may delete its owner could have it, and its decisions, collected as garbage;
 # and a list of requests that are all as large as they can be is read by nobody.
 BAGGAGE = {
@@ -93,6 +93,19 @@ def test_a_request_comes_without_baggage(how, what, client, team, spec, refused)
         answer = alice.apply("AccessRequest", "ssh", content)
     refused(answer, sentence)
     assert alice.get("AccessRequest", "ssh") is None
+
+
+@pytest.mark.parametrize("what", [name for name, (_, sentence) in BAGGAGE.items() if sentence is BULKY])
+def test_a_decision_comes_without_bulk(what, client, team, asked, spec, refused):
+    bob, (metadata, sentence) = client("bob", team), BAGGAGE[what]
+    refused(bob.create("AccessDecision", "ssh.bob", spec("AccessDecision"), metadata), sentence)
+    assert bob.get("AccessDecision", "ssh.bob") is None
+
+
+@pytest.mark.parametrize("who", ["bob", *MEDDLERS])
+def test_a_decision_does_not_grow_afterwards(who, client, team, decided, refused):
+    change = {"metadata": {"annotations": {"a.example/b": "x" * 16400}}}
+    refused(client(who, team).patch("AccessDecision", "ssh.bob", change), BULKY)
 
 
 def test_what_kubectl_and_others_write_into_annotations_is_welcome(client, team, spec):
