@@ -106,6 +106,19 @@ std::optional<std::string> addresses_unknown(const World& world,
          (failed ? ": " + inventory->second.error->message : std::string());
 }
 
+void wake_unlisted(World& world, const model::CloudAccount& account) {
+  world.wake_requests(account.meta.name);
+  const auto waits = [](const auto& entry) {
+    return entry.second.refused && entry.second.refused->code == not_listed;
+  };
+  for (const auto& key : world.groups_of(account.meta.name)) {
+    if (std::ranges::none_of(world.groups.find(key)->second.attempts, waits)) continue;
+    GroupView& view = world.groups.at(key);
+    std::erase_if(view.attempts, waits);
+    world.mark_group(view.id, runtime::Workqueue::Urgency::normal);
+  }
+}
+
 std::optional<std::string> find_twin(const World& world, const model::CloudAccount& account,
                                      const std::vector<model::Prefix>& sources,
                                      const std::vector<std::string>& machine_ids) {

@@ -59,10 +59,7 @@ void ClockWatch::wake(const model::CloudAccount& account, bool concerns_openings
     if (owner == nullptr || owner->meta.name != name) continue;
     world_.mark_group(view.id, runtime::Workqueue::Urgency::normal);
   }
-  for (const auto& request : world_.stores.requests.all()) {
-    const auto policy = world_.stores.policies.find(request->meta.ns + "/" + request->policy);
-    if (policy && policy->account == name) world_.request_queue.add(request->meta.key());
-  }
+  world_.wake_requests(name);
 }
 
 model::Condition describe_clocks(World& world, const model::CloudAccount& account) {

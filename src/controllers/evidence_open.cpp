@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/ambiguity.hpp"
 #include "controllers/drifts.hpp"
 #include "controllers/evidence_rules.hpp"
 #include "controllers/grants.hpp"
@@ -56,9 +57,13 @@ bool explain_group(const World& world, const model::AccessVerdict& verdict, cons
     return true;
   }
   if (const auto* refused = find_refused_of_grant(view->second, verdict.meta.uid)) {
-    const bool ours = refused->refused->code == plan::reason::ambiguous_address;
-    evidence.reason = ours ? plan::reason::ambiguous_address : plan::reason::cloud_error;
-    evidence.message = "NSG \"" + model::short_name(id) + "\": " + words(*refused);
+    const std::string& code = refused->refused->code;
+    evidence.reason = code == plan::reason::ambiguous_address ? plan::reason::ambiguous_address
+                      : code == not_listed                    ? plan::reason::opening
+                                                              : plan::reason::cloud_error;
+    // Nobody refused what only waits.
+    evidence.message = "NSG \"" + model::short_name(id) +
+                       "\": " + (code == not_listed ? refused->refused->message : words(*refused));
     return true;
   }
   if (view->second.error) {

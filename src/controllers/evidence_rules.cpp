@@ -11,20 +11,6 @@ namespace {
 
 using model::resource_key;
 
-/// Addresses of the grant's machines as last read; nothing unless all of them are known.
-std::optional<model::PrefixSet> addresses_of(const World& world,
-                                             const model::AccessVerdict& verdict) {
-  model::PrefixSet all;
-  for (const auto& target : verdict.targets) {
-    const auto view = world.machines.find(resource_key(target.resource_id));
-    if (view == world.machines.end() || !view->second.machine) return std::nullopt;
-    for (const auto& way : view->second.machine->paths) {
-      all = all.unite(model::PrefixSet::of(way.address));
-    }
-  }
-  return all;
-}
-
 bool share_ports(const model::PortSelection& port, const model::SecurityRule& rule) {
   const auto any = model::Protocol::any;
   if (port.protocol != any && rule.protocol != any && port.protocol != rule.protocol) return false;
@@ -86,6 +72,19 @@ bool is_of_slot_here(const World& world, const model::AccessVerdict& verdict,
 }
 
 }  // namespace
+
+std::optional<model::PrefixSet> addresses_of(const World& world,
+                                             const model::AccessVerdict& verdict) {
+  model::PrefixSet all;
+  for (const auto& target : verdict.targets) {
+    const auto view = world.machines.find(resource_key(target.resource_id));
+    if (view == world.machines.end() || !view->second.machine) return std::nullopt;
+    for (const auto& way : view->second.machine->paths) {
+      all = all.unite(model::PrefixSet::of(way.address));
+    }
+  }
+  return all;
+}
 
 bool may_be_of(const World& world, const model::AccessVerdict& verdict,
                const model::SecurityRule& rule, const plan::OwnMark& mark) {

@@ -5,6 +5,10 @@
 
 namespace portcullis::controllers {
 
+/// Addresses of the grant's machines as last read; nothing unless all of them are known.
+std::optional<model::PrefixSet> addresses_of(const World& world,
+                                             const model::AccessVerdict& verdict);
+
 /// Whether the open rule may be this grant's. A rule for one of its sources to an address that its
 /// machines do not have may be of a time when they had it, unless another grant accounts for it:
 /// what keeps one grant from closing must not hold up another's.

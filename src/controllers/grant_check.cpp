@@ -1,37 +1,77 @@
 #include "controllers/grant_check.hpp"
 
+#include <algorithm>
+#include <set>
+
 #include "api/decode.hpp"
+#include "controllers/grants.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/target_judge.hpp"
 
 namespace portcullis::controllers {
+namespace {
+
+/// A grant's verdict and request as they are now; nothing: one of them is gone, or is another.
+struct Asked {
+  model::AccessVerdict verdict;
+  model::AccessRequest request;
+};
+
+Task<Result<std::optional<Asked>>> ask_for_grant(World& world, kube::Client& client,
+                                                 std::string uid) {
+  const auto known = world.verdict_index.find(uid);
+  if (!known) co_return std::nullopt;
+  const kube::ObjectName name{known->meta.ns, known->meta.name};
+  const auto fresh = co_await client.get(verdicts, name);
+  if (!fresh && fresh.error().kind == Error::Kind::not_found) co_return std::nullopt;
+  if (!fresh) co_return fail(fresh.error());
+  auto verdict = api::parse_verdict(fresh->dump());
+  if (!verdict) co_return fail(verdict.error());
+  if (verdict->meta.uid != uid) co_return std::nullopt;
+  const auto asked = co_await client.get(requests, {verdict->meta.ns, verdict->request_name});
+  if (!asked && asked.error().kind == Error::Kind::not_found) co_return std::nullopt;
+  if (!asked) co_return fail(asked.error());
+  auto request = api::parse_request(asked->dump());
+  if (!request) co_return fail(request.error());
+  co_return Asked{.verdict = std::move(*verdict), .request = std::move(*request)};
+}
+
+/// Whether it is worth opening was judged by the plan: one that stands in the rule already may be
+/// in its last seconds.
+bool stands(const World& world, const Asked& grant) {
+  const auto& [verdict, request] = grant;
+  std::set<std::string> machines;
+  for (const auto& target : verdict.targets) machines.insert(target.resource_id);
+  return !what_may_claim(world, machines) && world.is_live(verdict) &&
+         plan::ends_at(verdict) > world.clock.now() && !ends_by_finding(world, verdict) &&
+         request.meta.uid == verdict.request_uid && !request.meta.deleting && !request.revoke;
+}
+
+}  // namespace
 
 Task<Result<bool>> grants_still_stand(World& world, kube::Client& client,
                                       std::vector<std::string> grants) {
+  std::vector<Asked> asked;
   for (const std::string& uid : grants) {
-    const auto known = world.verdict_index.find(uid);
-    if (!known) co_return false;
-    const kube::ObjectName name{known->meta.ns, known->meta.name};
-    const auto fresh = co_await client.get(verdicts, name);
-    if (!fresh && fresh.error().kind == Error::Kind::not_found) co_return false;
-    if (!fresh) co_return fail(fresh.error());
-    const auto verdict = api::parse_verdict(fresh->dump());
-    if (!verdict) co_return fail(verdict.error());
-    if (verdict->meta.uid != uid || !world.is_live(*verdict)) co_return false;
-    if (what_may_claim(world) || older_claim(world, *verdict) != nullptr) co_return false;
-    // Whether it is worth opening was judged by the plan: one that stands in the rule already may
-    // be in its last seconds.
-    if (plan::ends_at(*verdict) <= world.clock.now()) co_return false;
-    const auto asked = co_await client.get(requests, {verdict->meta.ns, verdict->request_name});
-    if (!asked && asked.error().kind == Error::Kind::not_found) co_return false;
-    if (!asked) co_return fail(asked.error());
-    const auto request = api::parse_request(asked->dump());
-    if (!request) co_return fail(request.error());
-    if (request->meta.uid != verdict->request_uid || request->meta.deleting || request->revoke) {
-      co_return false;
-    }
+    auto grant = co_await ask_for_grant(world, client, uid);
+    if (!grant) co_return fail(grant.error());
+    if (!*grant) co_return false;
+    asked.push_back(std::move(**grant));
   }
-  co_return true;
+  // Machines may have been read, and policies have changed, while the others were asked for.
+  co_return std::ranges::all_of(asked, [&](const Asked& grant) { return stands(world, grant); });
+}
+
+Task<Result<bool>> policy_still_stands(World& world, kube::Client& client, std::string owner) {
+  const auto& keys = world.policy_index.of_owner(owner);
+  const auto known = keys.empty() ? nullptr : world.stores.policies.find(*keys.begin());
+  if (!known) co_return false;
+  const auto fresh = co_await client.get(policies, {known->meta.ns, known->meta.name});
+  if (!fresh && fresh.error().kind == Error::Kind::not_found) co_return false;
+  if (!fresh) co_return fail(fresh.error());
+  const auto meta = fresh->value("metadata", nlohmann::json::object());
+  co_return meta.value("uid", "") == known->meta.uid&& meta.value("generation", std::int64_t{0}) ==
+      known->meta.generation&& meta.contains("deletionTimestamp") == known->meta.deleting;
 }
 
 }  // namespace portcullis::controllers

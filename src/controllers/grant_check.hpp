@@ -8,10 +8,16 @@
 
 namespace portcullis::controllers {
 
-/// Whether each of these grants (uids of verdicts) still stands by what the API server itself says
-/// now: its verdict and its request. The caches may lag; this is asked right before packets are let
-/// in. Any doubt is a no, no answer an error.
+/// What the API server itself says, asked right before packets are let in: the caches may lag, and
+/// a watch that is silent is believed for a while. Any doubt is a no, no answer an error.
+
+/// Whether each of these grants (uids of verdicts) still stands by its verdict and its request, and
+/// by what is known of its machines when all answers are there.
 Task<Result<bool>> grants_still_stand(World& world, kube::Client& client,
                                       std::vector<std::string> grants);
+
+/// Whether the policy whose rules have this owner (`plan::owner_of`) is the one that the cache
+/// shows, with the spec that was planned by, and as much on its way out.
+Task<Result<bool>> policy_still_stands(World& world, kube::Client& client, std::string owner);
 
 }  // namespace portcullis::controllers

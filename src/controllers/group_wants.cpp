@@ -294,14 +294,14 @@ plan::GroupDesired gather_wants(const World& world, const model::CloudAccount& a
   desired.everything_known =
       !rules.all_locks && caches_whole && swept && world.grants_resolved(account.meta.name);
   desired.remove_orphans = account.delete_orphans;
-  // What cannot be read may be a freeze or a suspension. A request or a verdict that cannot be read
-  // forbids nothing to the others.
-  const bool may_be_forbidden =
-      !world.stores.accounts.poisoned().empty() || !world.stores.policies.poisoned().empty();
+  // What cannot be read may be a freeze or a suspension, where it has a say. A request or a verdict
+  // that cannot be read forbids nothing to the others.
+  const bool may_be_forbidden = !world.stores.accounts.poisoned().empty() ||
+                                what_may_claim(world, world.machines.behind(group_key));
   desired.may_open = world.stores.accounts.find(account.meta.name) != nullptr && may_open &&
                      world.stores.synced() && !may_be_forbidden && swept && !account.freeze;
   // It may be the older claim that makes an exception of another policy's none.
-  desired.may_keep = world.stores.policies.poisoned().empty();
+  desired.may_keep = !what_may_claim_in(world, account.subscription);
   return desired;
 }
 

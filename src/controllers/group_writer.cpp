@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "controllers/ambiguity.hpp"
 #include "controllers/drifts.hpp"
+#include "controllers/evidence_rules.hpp"
 #include "controllers/grant_check.hpp"
 #include "controllers/grants.hpp"
 #include "controllers/group_attempts.hpp"
@@ -32,6 +33,8 @@ void log_write(const std::string& group, const plan::Change& change, const Resul
               {"why", change.reason},
               {"error", done ? std::string("none") : done.error().message}});
 }
+
+Error lease_lost() { return {.kind = Error::Kind::cancelled, .message = "the lease is not ours"}; }
 
 }  // namespace
 
@@ -65,14 +68,9 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
       setbacks.add(change);
       continue;
     }
-    if (auto others = find_others(id, change)) {
-      note_attempt(world_.groups[key], change, fail(std::move(*others)), world_.clock.now());
-      setbacks.add(change);
-      continue;
-    }
     if (!may_write_() && !is_past_its_end(change)) {
       if (!failure) {
-        failure = Error{.kind = Error::Kind::cancelled, .message = "the lease is not ours"};
+        failure = lease_lost();
       }
       reach = Reach::openings;
       continue;
@@ -80,14 +78,18 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
     forget_standing(world_.groups[key], change.rule.name);
     const cloud::Work work = work_of(world_.groups[key], change, world_.clock.now());
     const BootTime begin = world_.clock.boot_now();
-    const auto done = co_await apply(provider, id, change, work);
-    note_write_time(world_.groups[key], world_.clock.boot_now() - begin);
-    written.any = true;
-    sent = sent || done || done.error().code != cloud::budget_used_up;
-    written.closing = written.closing || closing;
-    written.others = written.others || change.change_class >= plan::ChangeClass::open;
+    const auto leave = co_await may_let_in(id, change);
+    const auto done =
+        leave ? co_await apply(provider, id, change, work) : Result<Closing>(fail(leave.error()));
+    if (leave) {
+      note_write_time(world_.groups[key], world_.clock.boot_now() - begin);
+      written.any = true;
+      sent = sent || done || done.error().code != cloud::budget_used_up;
+      written.closing = written.closing || closing;
+      written.others = written.others || change.change_class >= plan::ChangeClass::open;
+      ++world_.rules_written[{change.kind, change.change_class, done.has_value()}];
+    }
     log_write(id, change, done);
-    ++world_.rules_written[{change.kind, change.change_class, done.has_value()}];
     if (!done) setbacks.add(change);
     if (done && !done->left_inert && closing) note_closed_orphan(world_, id, change);
     const Reach how_far = done ? Reach::change : reach_of(done.error());
@@ -112,13 +114,6 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
 Task<Result<Closing>> GroupWriter::apply(cloud::Provider* provider, std::string group,
                                          plan::Change change, cloud::Work work) {
   if (change.kind == plan::Change::Kind::put) {
-    if (change.change_class == plan::ChangeClass::open) {
-      const auto leave = co_await may_open(group, change.grants);
-      if (!leave) co_return fail(leave.error());
-    }
-    if (change.change_class == plan::ChangeClass::keep && what_may_claim(world_)) {
-      co_return fail(Error::Kind::conflict, *what_may_claim(world_));
-    }
     world_.stood.insert(change.grants.begin(), change.grants.end());
     const auto written = co_await provider->put_rule(group, change.rule, work);
     if (!written) co_return fail(written.error());
@@ -151,45 +146,74 @@ bool GroupWriter::await_readings(const std::string& key, const plan::Change& cha
   return awaits;
 }
 
-/// Why what it opens may be somebody else's address, too; nothing: it is not, or it opens nothing.
-/// The machines had other addresses, maybe, when that was looked at for the request.
-std::optional<Error> GroupWriter::find_others(const std::string& group,
+/// Why what it opens may be somebody else's address, too; nothing: it is not. The machines had
+/// other addresses, maybe, when that was looked at for the request.
+std::optional<Error> GroupWriter::find_others(const model::CloudAccount& account,
                                               const plan::Change& change) const {
-  if (change.kind != plan::Change::Kind::put || change.change_class != plan::ChangeClass::open) {
-    return std::nullopt;
+  if (auto unknown = addresses_unknown(world_, account)) {
+    return Error{.kind = Error::Kind::invalid, .message = std::move(*unknown), .code = not_listed};
   }
-  const auto* account = world_.account_of(group);
-  if (account == nullptr) return std::nullopt;  // nothing is written without one
-  auto why = addresses_unknown(world_, *account);
-  if (!why) {
-    std::set<std::string> machines;
-    for (const std::string& uid : change.grants) {
-      const auto verdict = world_.verdict_index.find(uid);
-      if (!verdict) continue;
-      for (const auto& target : verdict->targets) machines.insert(target.resource_id);
-    }
-    why = find_twin(world_, *account, change.rule.source.prefixes,
-                    {machines.begin(), machines.end()});
+  std::set<std::string> machines;
+  for (const std::string& uid : change.grants) {
+    const auto verdict = world_.verdict_index.find(uid);
+    if (!verdict) continue;
+    for (const auto& target : verdict->targets) machines.insert(target.resource_id);
   }
-  if (!why) return std::nullopt;
+  auto twin =
+      find_twin(world_, account, change.rule.source.prefixes, {machines.begin(), machines.end()});
+  if (!twin) return std::nullopt;
   return Error{.kind = Error::Kind::invalid,
-               .message = std::move(*why),
+               .message = std::move(*twin),
                .code = plan::reason::ambiguous_address};
 }
 
-/// Asked right before packets are let in.
-Task<Result<Done>> GroupWriter::may_open(std::string group, std::vector<std::string> grants) {
-  const auto stand = co_await grants_still_stand(world_, client_, std::move(grants));
+/// Asked right before packets are let in: by a grant, by an exception, or where a lock goes. All
+/// else needs no leave.
+Task<Result<Done>> GroupWriter::may_let_in(std::string group, plan::Change change) {
+  if (change.change_class == plan::ChangeClass::open) {
+    if (change.kind == plan::Change::Kind::put) co_return co_await may_open(group, change);
+    co_return Done{};
+  }
+  const bool keeps = change.change_class == plan::ChangeClass::keep;
+  if (!keeps && change.change_class != plan::ChangeClass::unlock) co_return Done{};
+  const auto stands = co_await policy_still_stands(world_, client_, change.owner);
+  if (!stands) co_return fail(stands.error());
+  if (!*stands) co_return fail(Error::Kind::conflict, "its policy has changed meanwhile");
+  const auto* account = world_.account_of(group);
+  if (account == nullptr) co_return fail(Error::Kind::conflict, "its account is gone");
+  if (auto unread = what_may_claim_in(world_, account->subscription); keeps && unread) {
+    co_return fail(Error::Kind::conflict, std::move(*unread));
+  }
+  if (!may_write_()) co_return fail(lease_lost());
+  co_return Done{};
+}
+
+Task<Result<Done>> GroupWriter::may_open(std::string group, plan::Change change) {
+  const auto stand = co_await grants_still_stand(world_, client_, change.grants);
   if (!stand) co_return fail(stand.error());
   if (!*stand) co_return fail(Error::Kind::conflict, "a grant ended before its rule was written");
   // Asking took time: the lease has to outlive the write that begins now.
-  if (!may_write_()) co_return fail(Error::Kind::cancelled, "the lease is not ours");
+  if (!may_write_()) co_return fail(lease_lost());
   const auto* account = world_.account_of(group);
   if (account == nullptr) co_return fail(Error::Kind::conflict, "its account is gone");
   if (const auto& clocks = world_.clocks.look(*account); clocks.stops_openings) {
     co_return fail(Error::Kind::conflict, clocks.problem);
   }
+  if (!goes_to_their_machines(change)) {
+    co_return fail(Error::Kind::conflict, "a machine has another address than when it was planned");
+  }
+  if (auto others = find_others(*account, change)) co_return fail(std::move(*others));
   co_return Done{};
+}
+
+/// Whether all that it opens is, by the last readings, of the machines of each of its grants.
+bool GroupWriter::goes_to_their_machines(const plan::Change& change) const {
+  const auto opened = model::PrefixSet::of(change.rule.destination.prefixes);
+  return std::ranges::all_of(change.grants, [&](const std::string& uid) {
+    const auto verdict = world_.verdict_index.find(uid);
+    const auto theirs = verdict ? addresses_of(world_, *verdict) : std::nullopt;
+    return theirs && theirs->contains(opened);
+  });
 }
 
 /// Whether it removes a rule whose own mark says that it is over. No replica wants that back, so it

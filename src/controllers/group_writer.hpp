@@ -35,8 +35,11 @@ class GroupWriter {
   Task<Result<Closing>> apply(cloud::Provider* provider, std::string group, plan::Change change,
                               cloud::Work work);
   bool await_readings(const std::string& key, const plan::Change& change);
-  std::optional<Error> find_others(const std::string& group, const plan::Change& change) const;
-  Task<Result<Done>> may_open(std::string group, std::vector<std::string> grants);
+  Task<Result<Done>> may_let_in(std::string group, plan::Change change);
+  Task<Result<Done>> may_open(std::string group, plan::Change change);
+  bool goes_to_their_machines(const plan::Change& change) const;
+  std::optional<Error> find_others(const model::CloudAccount& account,
+                                   const plan::Change& change) const;
   bool is_past_its_end(const plan::Change& change) const;
 
   World& world_;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "controllers/ambiguity.hpp"
 #include "controllers/selections.hpp"
 #include "controllers/standing.hpp"
 #include "model/resource_id.hpp"
@@ -112,6 +113,7 @@ Task<Result<Done>> InventoryReconciler::list_machines(cloud::Provider* provider,
                                                       AccountPointer account, Policies policies) {
   const TimePoint began = world_.clock.now();
   auto taken = co_await provider->take_inventory();
+  const bool awaited = addresses_unknown(world_, *account).has_value();
   InventoryView& view = world_.inventories[account->meta.name];
   view.period = period_;
   view.error.reset();
@@ -122,6 +124,7 @@ Task<Result<Done>> InventoryReconciler::list_machines(cloud::Provider* provider,
     co_return fail(taken.error());
   }
   note_inventory(*account, policies, std::move(*taken), began);
+  if (awaited) wake_unlisted(world_, *account);
   co_return Done{};
 }
 

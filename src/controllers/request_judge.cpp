@@ -52,6 +52,12 @@ struct Grant {
   std::vector<std::string> machines{};  ///< their ids
 };
 
+std::set<std::string> machines_of(const Decision& granted) {
+  std::set<std::string> ids;
+  for (const auto& target : granted.targets) ids.insert(target.resource_id);
+  return ids;
+}
+
 Finding ways_may_be_opened(World& world, const Grant& grant) {
   auto blocked = blocked_out_of_scope(world, grant.account, grant.request, grant.machines);
   if (!blocked) return {};
@@ -70,8 +76,8 @@ Finding addresses_are_theirs_alone(World& world, const Grant& grant) {
   return refuse(plan::reason::ambiguous_address, std::move(*twin));
 }
 
-Finding no_older_claim_is_unread(World& world, const Grant&) {
-  auto unknown = what_may_claim(world);
+Finding no_older_claim_is_unread(World& world, const Grant& grant) {
+  auto unknown = what_may_claim(world, {grant.machines.begin(), grant.machines.end()});
   if (!unknown) return {};
   return wait(plan::reason::policy_not_ready, std::move(*unknown));
 }
@@ -145,7 +151,7 @@ bool still_stands(World& world, const model::AccessRequest& request, const Judge
   return granted.policy && granted.account &&
          same(*granted.policy, world.stores.policies.find(granted.policy->meta.key())) &&
          same(request, world.stores.requests.find(request.meta.key())) &&
-         !judge_guard(world, request) && !what_may_claim(world) &&
+         !judge_guard(world, request) && !what_may_claim(world, machines_of(granted.decision)) &&
          !world.clocks.look(*granted.account).stops_openings;
 }
 

@@ -225,6 +225,10 @@ bool share_port(const std::vector<model::PolicyPort>& a, const std::vector<model
   });
 }
 
+bool has_subscription(const model::CloudAccount& account, std::string_view subscription) {
+  return model::ascii_lower(account.subscription) == model::ascii_lower(subscription);
+}
+
 /// The oldest of these policies decides; whoever comes later only locks. Ends with the first that
 /// `enough` says is.
 template <typename Enough>
@@ -242,8 +246,7 @@ void visit_older_claims(const World& world, const model::Meta& claimant,
     // Judged by what it says, not by whether its machines have been read yet.
     const auto account = world.stores.accounts.find(other->account);
     if (!account || !model::allows(*account, other->meta.ns, id->resource_group) ||
-        model::ascii_lower(account->subscription) != model::ascii_lower(id->subscription) ||
-        !claims(world, *other, machine_id)) {
+        !has_subscription(*account, id->subscription) || !claims(world, *other, machine_id)) {
       continue;
     }
     if (share_port(ports, other->ports) && enough(*other)) return;
@@ -259,6 +262,25 @@ const model::JitPolicy* older_claim(const World& world, const model::Meta& claim
     return true;
   });
   return first;
+}
+
+/// `may_claim(account, ns)`: whether the account lets a policy of that namespace have what it is
+/// about.
+template <typename MayClaim>
+std::optional<std::string> find_unread_claim(const World& world, const MayClaim& may_claim) {
+  for (const std::string& key : world.stores.policies.poisoned()) {
+    const std::string_view ns = std::string_view(key).substr(0, key.find('/'));
+    // Nobody knows what an account lets have that cannot be read.
+    if (world.stores.accounts.poisoned().empty() &&
+        std::ranges::none_of(world.stores.accounts.all(),
+                             [&](const auto& account) { return may_claim(*account, ns); })) {
+      continue;
+    }
+    return "waits until JitPolicy \"" + key +
+           "\" can be read: it is not understood by this version, and may be an older one that has "
+           "the same machine and port";
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -345,12 +367,21 @@ const model::JitPolicy* older_claim(const World& world, const model::AccessVerdi
   return nullptr;
 }
 
-std::optional<std::string> what_may_claim(const World& world) {
-  const auto& unread = world.stores.policies.poisoned();
-  if (unread.empty()) return std::nullopt;
-  return "waits until JitPolicy \"" + *unread.begin() +
-         "\" can be read: it is not understood by this version, and may be an older one that has "
-         "the same machine and port";
+std::optional<std::string> what_may_claim(const World& world,
+                                          const std::set<std::string>& machines) {
+  return find_unread_claim(world, [&](const model::CloudAccount& account, std::string_view ns) {
+    return std::ranges::any_of(machines, [&](const std::string& machine) {
+      const auto id = model::parse_resource_id(machine);
+      return !id || (has_subscription(account, id->subscription) &&
+                     model::allows(account, ns, id->resource_group));
+    });
+  });
+}
+
+std::optional<std::string> what_may_claim_in(const World& world, const std::string& subscription) {
+  return find_unread_claim(world, [&](const model::CloudAccount& account, std::string_view ns) {
+    return has_subscription(account, subscription) && model::allows_namespace(account, ns);
+  });
 }
 
 }  // namespace portcullis::controllers

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "controllers/world.hpp"
@@ -24,7 +25,11 @@ std::vector<model::PolicyPort> ports_decided_before(const World& world,
 /// The same for what was granted: one that has one of its machines with one of its ports.
 const model::JitPolicy* older_claim(const World& world, const model::AccessVerdict& verdict);
 
-/// A sentence about a policy that cannot be read, if there is one: it may be the older claim.
-std::optional<std::string> what_may_claim(const World& world);
+/// A sentence about a policy that cannot be read and may be an older claim to one of these machines
+/// (ids or keys): accounts let its namespace have them. Nothing: there is none.
+std::optional<std::string> what_may_claim(const World& world,
+                                          const std::set<std::string>& machines);
+/// Likewise to any machine of the subscription.
+std::optional<std::string> what_may_claim_in(const World& world, const std::string& subscription);
 
 }  // namespace portcullis::controllers

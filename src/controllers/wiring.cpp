@@ -1,6 +1,7 @@
 #include "controllers/wiring.hpp"
 
 #include "controllers/grants.hpp"
+#include "plan/request_status.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -83,6 +84,17 @@ void note_verdict(World& world, const model::AccessVerdict& verdict, bool is_new
   if (is_new && world.is_live(verdict)) wake_groups_of(world, verdict, std::nullopt);
 }
 
+/// An account or a policy that could not be read holds up whoever it may have forbidden something.
+void wake_held_up(World& world) {
+  for (const auto& account : world.stores.accounts.all()) world.wake_swept(account->meta.name);
+  for (const auto& request : world.stores.requests.all()) {
+    const std::string& state = request->status.state;
+    if (state.empty() || state == plan::state::pending) {
+      world.request_queue.add(request->meta.key());
+    }
+  }
+}
+
 }  // namespace
 
 void wire(World& world) {
@@ -123,6 +135,8 @@ void wire(World& world) {
         if (after) wake_younger(world, *after);
         if (!after) world.account_queue.add(before->account);
       });
+  world.stores.accounts.when_poisoned_changes([&world] { wake_held_up(world); });
+  world.stores.policies.when_poisoned_changes([&world] { wake_held_up(world); });
   world.stores.requests.listen(
       [&world](const std::string& key, const auto& before, const auto& after) {
         forget_status(world, before.get(), after.get());

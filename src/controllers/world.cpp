@@ -131,6 +131,15 @@ void World::wake_group(const std::string& id, const model::AccessVerdict& verdic
   mark_group(id, urgency);
 }
 
+void World::wake_requests(const std::string& account) {
+  for (const auto& policy : stores.policies.all()) {
+    if (policy->account != account) continue;
+    for (const auto& request : request_index.of(policy->meta.ns, policy->meta.name)) {
+      request_queue.add(request->meta.key());
+    }
+  }
+}
+
 void World::group_changed(const std::string& key) {
   std::set<std::string> policies = policy_views.leaving();
   std::set<std::string> requests;

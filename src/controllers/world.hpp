@@ -172,6 +172,9 @@ class World {
   void wake_group(const std::string& id, const model::AccessVerdict& verdict,
                   runtime::Workqueue::Urgency urgency);
 
+  /// Wakes all requests under policies of the account.
+  void wake_requests(const std::string& account);
+
   /// Wakes the policies and requests whose judgement rests on this group.
   void group_changed(const std::string& key);
   void wake_policy(const std::string& key);

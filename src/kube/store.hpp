@@ -77,6 +77,10 @@ class Store final : public ObjectSink {
 
   void listen(Listener listener) { listeners_.push_back(std::move(listener)); }
 
+  /// Called when an object comes to be understood, or not to be any more, or goes without ever
+  /// having been; after the listeners.
+  void when_poisoned_changes(std::function<void()> call) { on_change_ = std::move(call); }
+
   bool synced() const { return synced_; }
   /// Called once, when the first whole list is in place.
   void when_synced(std::function<void()> call) { on_synced_ = std::move(call); }
@@ -97,21 +101,24 @@ class Store final : public ObjectSink {
     auto decoded = decode_(object);
     if (!decoded) {
       on_poison_(key, decoded.error());
-      (replacing_ ? new_poisoned_ : poisoned_).insert(key);
+      const bool is_new = (replacing_ ? new_poisoned_ : poisoned_).insert(key).second;
       why_poisoned_.insert_or_assign(key, decoded.error());
       forget(key);
+      if (is_new) tell_poisoned();
       return;
     }
     auto pointer = std::make_shared<const T>(std::move(*decoded));
-    (replacing_ ? new_poisoned_ : poisoned_).erase(key);
+    const bool was_poisoned = (replacing_ ? new_poisoned_ : poisoned_).erase(key) > 0;
     const Pointer before = replace_in(replacing_ ? new_objects_ : objects_, pointer);
     if (!replacing_) tell(key, before, pointer);
+    if (was_poisoned) tell_poisoned();
   }
 
   void erase(simdjson::dom::element object) override {
     const std::string key = key_of_(object);
-    (replacing_ ? new_poisoned_ : poisoned_).erase(key);
+    const bool was_poisoned = (replacing_ ? new_poisoned_ : poisoned_).erase(key) > 0;
     forget(key);
+    if (was_poisoned) tell_poisoned();
   }
 
   void begin_replace() override {
@@ -123,6 +130,7 @@ class Store final : public ObjectSink {
   void end_replace() override {
     replacing_ = false;
     const auto before = std::exchange(objects_, std::move(new_objects_));
+    const bool change = poisoned_ != new_poisoned_;
     poisoned_ = std::move(new_poisoned_);
     new_objects_.clear();
     new_poisoned_.clear();
@@ -137,6 +145,7 @@ class Store final : public ObjectSink {
     for (const Pointer& object : before) {
       if (!objects_.contains(object)) tell(key_of(*object), object, nullptr);
     }
+    if (change) tell_poisoned();
     if (first && on_synced_) on_synced_();
   }
 
@@ -182,11 +191,16 @@ class Store final : public ObjectSink {
     for (const Listener& listener : listeners_) listener(key, before, after);
   }
 
+  void tell_poisoned() {
+    if (!replacing_ && on_change_) on_change_();
+  }
+
   KeyOf key_of_;
   Decode decode_;
   OnPoison on_poison_;
   std::vector<Listener> listeners_;
   std::function<void()> on_synced_;
+  std::function<void()> on_change_;
   Objects objects_;
   Objects new_objects_;
   std::set<std::string> poisoned_;

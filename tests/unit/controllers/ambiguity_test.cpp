@@ -37,6 +37,10 @@ struct Twins : RequestScene {
     return state();
   }
   json why() { return condition("Ready"); }
+
+  static void drain(asio::io_context& io, test::FakeClock& clock, runtime::Workqueue& queue) {
+    while (queue.ready() != 0) queue.done(*test::run(io, clock, queue.take()));
+  }
 };
 
 TEST_CASE_METHOD(Twins, "an address of one interface alone is granted", "[ambiguity]") {
@@ -123,9 +127,44 @@ TEST_CASE_METHOD(Twins, "before the interfaces were listed nothing is granted", 
   CHECK_FALSE(test::run(io, clock, inventory.reconcile("prod")));
   CHECK(decided() == "Pending");
   CHECK(message().find("same address: 403 no") != std::string::npos);
+  drain(io, clock, world.request_queue);
   REQUIRE(test::run(io, clock, inventory.reconcile("prod")));
+  CHECK(world.request_queue.ready() == 1);  // it need not wait for its next look
   CHECK(decided() != "Pending");
   CHECK(verdict_object()["spec"]["outcome"] == "Granted");
+}
+
+TEST_CASE_METHOD(Twins, "after a start a grant opens when the interfaces have been listed",
+                 "[ambiguity]") {
+  (void)pass();
+  REQUIRE(verdict_object()["spec"]["outcome"] == "Granted");
+  api.deliver(world);
+  world.inventories.clear();
+  InventoryReconciler inventory(world, 5min);
+  world.coming.settle("request");  // as its watch event does
+  world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
+  (void)group_pass();
+  (void)pass();
+  CHECK_FALSE(is_open());
+  CHECK(state() == "Opening");
+  CHECK(why()["reason"] == "Opening");
+  CHECK(message() ==
+        "NSG \"nsg-web\": waits until the network interfaces of CloudAccount \"prod\" have been "
+        "listed: another one may have the same address");
+  drain(io, clock, world.group_queue);
+  REQUIRE(test::run(io, clock, inventory.reconcile("prod")));
+  CHECK(world.group_queue.ready() == 1);
+  (void)group_pass();
+  CHECK(is_open());
+
+  SECTION("lists that come again wake nobody") {
+    drain(io, clock, world.group_queue);
+    drain(io, clock, world.request_queue);
+    clock.advance(5min);
+    REQUIRE(test::run(io, clock, inventory.reconcile("prod")));
+    CHECK(world.group_queue.ready() == 0);
+    CHECK(world.request_queue.ready() == 0);
+  }
 }
 
 TEST_CASE_METHOD(Twins, "lists that have failed for long tell of no address", "[ambiguity]") {

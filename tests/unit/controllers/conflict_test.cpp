@@ -1,4 +1,5 @@
 #include "controllers/target_judge.hpp"
+#include "controllers/wiring.hpp"
 #include "request_scene.hpp"
 
 namespace portcullis::controllers {
@@ -80,6 +81,62 @@ TEST_CASE_METHOD(TwoPolicies, "beside a policy that cannot be read no exception 
   api.deliver(world);
   REQUIRE(group_pass());
   CHECK(has_keep());
+}
+
+TEST_CASE_METHOD(TwoPolicies, "one that no account gives any of the machines holds up nobody",
+                 "[controllers]") {
+  json elsewhere = unreadable();
+  elsewhere["metadata"]["namespace"] = "team-b";
+  api.objects["jitpolicies/elsewhere"] = elsewhere;
+  bool holds_up = false;
+  SECTION("its namespace may have nothing") {}
+  SECTION("it may have machines of another resource group, or of another subscription") {
+    json other = held(account());
+    other["metadata"]["name"] = other["metadata"]["uid"] = "other";
+    other["spec"]["azure"]["subscriptionID"] = "22222222-2222-4222-8222-222222222222";
+    other["spec"]["access"] = {{{"namespaces", {"team-b"}}, {"resourceGroups", {"web"}}}};
+    api.objects["cloudaccounts/other"] = other;
+    json access = account()["spec"]["access"];
+    access.push_back({{"namespaces", {"team-b"}}, {"resourceGroups", {"db"}}});
+    api.edit("cloudaccounts/prod", {{"spec", {{"access", access}}}});
+  }
+  SECTION("it may have machines there") {
+    json access = account()["spec"]["access"];
+    access.push_back({{"namespaces", {"*"}}, {"resourceGroups", {"*"}}});
+    api.edit("cloudaccounts/prod", {{"spec", {{"access", access}}}});
+    holds_up = true;
+  }
+  SECTION("another account of the subscription gives it some") {
+    json other = held(account());
+    other["metadata"]["name"] = other["metadata"]["uid"] = "other";
+    other["spec"]["access"] = {{{"namespaces", {"team-b"}}, {"resourceGroups", {"WEB"}}}};
+    api.objects["cloudaccounts/other"] = other;
+    holds_up = true;
+  }
+  SECTION("what an account gives cannot be read") {
+    json other = held(account());
+    other["metadata"]["name"] = other["metadata"]["uid"] = "other";
+    other["spec"]["provider"] = "Later";
+    api.objects["cloudaccounts/other"] = other;
+    holds_up = true;
+  }
+  REQUIRE(pass());
+  CHECK(is_decided() != holds_up);
+  (void)pass();
+  (void)group_pass();
+  CHECK(is_open() != holds_up);
+  if (!holds_up) return;
+  // Whoever waited is looked at when it can be read.
+  while (world.request_queue.ready() != 0) {
+    world.request_queue.done(*test::run(io, clock, world.request_queue.take()));
+  }
+  wire(world);
+  api.objects["jitpolicies/elsewhere"]["spec"]["enforcement"] = "Audit";
+  api.objects.erase("cloudaccounts/other");
+  api.deliver(world);
+  CHECK(world.request_queue.ready() > 0);
+  REQUIRE(pass());
+  CHECK(is_decided());
 }
 
 TEST_CASE_METHOD(TwoPolicies, "beside a policy that cannot be read an exception may be narrowed",

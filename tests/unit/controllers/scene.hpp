@@ -148,9 +148,22 @@ struct Scene {
 
   json live_verdict;  ///< what the API server says when asked
   json live_request;
+  /// A policy as the caches show it.
+  json shown_policy(const std::string& path) const {
+    const auto shown = world.stores.policies.find("team-a/" + path.substr(path.rfind('/') + 1));
+    if (!shown) return {};
+    json object = {
+        {"metadata", {{"uid", shown->meta.uid}, {"generation", shown->meta.generation}}}};
+    if (shown->meta.deleting) object["metadata"]["deletionTimestamp"] = format_rfc3339(clock.now());
+    return object;
+  }
   Result<net::Response> serve(const net::Request& asked) const {
-    const bool about_request = asked.target.find("/accessrequests/") != std::string::npos;
-    const json& object = about_request ? live_request : live_verdict;
+    const auto is_about = [&](const char* kind) {
+      return asked.target.find(kind) != std::string::npos;
+    };
+    const json object = is_about("/accessrequests/") ? live_request
+                        : is_about("/jitpolicies/")  ? shown_policy(asked.target)
+                                                     : live_verdict;
     if (object.is_null()) {
       return net::Response{.status = 404, .body = R"({"kind":"Status","reason":"NotFound"})"};
     }

@@ -102,6 +102,29 @@ TEST_CASE("An object that cannot be decoded drops its older copy, within a repla
   CHECK(world.store.poisoned().empty());
 }
 
+TEST_CASE("Whoever waits for objects to be understood hears when that changes") {
+  World world;
+  std::vector<std::size_t> heard;
+  world.store.when_poisoned_changes([&] { heard.push_back(world.store.poisoned().size()); });
+  world.put("a", "one");
+  CHECK(heard.empty());
+  world.put("a", "poison");
+  world.put("a", "poison");
+  CHECK(heard == std::vector<std::size_t>{1});
+  world.put("b", "poison");
+  world.put("a", "well");
+  world.erase("b");
+  CHECK(heard == std::vector<std::size_t>{1, 2, 1, 0});
+  heard.clear();
+  world.store.begin_replace();
+  world.put("c", "poison");
+  world.put("d", "poison");
+  world.erase("d");
+  CHECK(heard.empty());
+  world.store.end_replace();
+  CHECK(heard == std::vector<std::size_t>{1});
+}
+
 TEST_CASE("What was found stays as it was, whatever comes later") {
   World world;
   world.put("a", "one");
