@@ -8,7 +8,6 @@
 #include "base/log.hpp"
 
 namespace portcullis {
-namespace {
 
 BootTime read_boot_clock() {
   timespec value{};
@@ -16,6 +15,8 @@ BootTime read_boot_clock() {
   return BootTime{std::chrono::seconds(value.tv_sec) +
                   std::chrono::milliseconds(value.tv_nsec / 1'000'000)};
 }
+
+namespace {
 
 TimePoint read_wall_clock() {
   return std::chrono::floor<Duration>(std::chrono::system_clock::now());

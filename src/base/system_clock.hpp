@@ -7,6 +7,9 @@
 
 namespace portcullis {
 
+/// CLOCK_BOOTTIME, which goes on while the process or the machine is stopped. Any thread.
+BootTime read_boot_clock();
+
 /// The machine's clocks. Waits are timerfds on CLOCK_BOOTTIME, so that a suspended machine wakes
 /// late but never waits longer (Asio's own timers stop in suspend). Until a server's date was
 /// observed, `now` is the wall clock at construction, advanced by boot time. One thread.

@@ -3,7 +3,9 @@
 #include <charconv>
 #include <exception>
 #include <functional>
+#include <stdexcept>
 
+#include "base/system_clock.hpp"
 #include "net/message.hpp"
 
 namespace portcullis::net {
@@ -86,7 +88,24 @@ void take_head(const Call& call, const web::http::http_response& answer) {
   read_more(call);
 }
 
+/// Throws when the call's time is over.
+void stop_if_over(const CpprestCall& call) {
+  if (read_boot_clock() >= call.end) {
+    throw std::runtime_error("its time was over before it was sent");
+  }
+}
+
 }  // namespace
+
+void stop_before_body(const Call& call, web::http::http_request& request) {
+  request.set_progress_handler(
+      [call = std::weak_ptr(call)](web::http::message_direction::direction way,
+                                   utility::size64_t moved) {
+        // Asked after the head was written and before the body is, then with each piece.
+        const bool is_first = way == web::http::message_direction::upload && moved == 0;
+        if (const auto held = call.lock(); held && is_first) stop_if_over(*held);
+      });
+}
 
 void Mailbox::close() {
   const std::lock_guard lock(mutex_);
@@ -125,6 +144,7 @@ void start_call(const Call& call, const web::http::client::http_client& client,
   call->mailbox->enter();
   pplx::create_task([call, client, request] {
     try {
+      stop_if_over(*call);
       auto sender = client;
       sender.request(request, call->cancellation.get_token())
           .then([call](pplx::task<web::http::http_response> answer) {

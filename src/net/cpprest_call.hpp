@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/asio.hpp"
+#include "base/clock.hpp"
 #include "net/event.hpp"
 #include "net/http.hpp"
 
@@ -50,6 +51,7 @@ struct CpprestCall {
   Event* done = nullptr;  ///< of whoever waits; null if nobody does any more
 
   pplx::cancellation_token_source cancellation{};
+  BootTime end = BootTime::max();  ///< of the boot clock; see `start_call`
   std::size_t body_limit = 0;
   std::string host{};            ///< for messages
   bool expects_no_body = false;  ///< the answer to HEAD
@@ -66,8 +68,15 @@ Error too_large(const CpprestCall& call);
 void cancel_call(const CpprestCall& call);
 
 /// Sends the request. The result comes through the mailbox, once, whatever happens.
+///
+/// After its end nothing of it begins, and no body follows its head, whoever sees first that the
+/// time is over: a process that was stopped meanwhile and goes on has cpprest's thread run before
+/// any deadline of ours is noticed, and what it would send then was decided long ago.
 void start_call(const std::shared_ptr<CpprestCall>& call,
                 const web::http::client::http_client& client,
                 const web::http::http_request& request);
+
+/// Has the body of a request that has one held back once the call is over.
+void stop_before_body(const std::shared_ptr<CpprestCall>& call, web::http::http_request& request);
 
 }  // namespace portcullis::net

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/system_clock.hpp"
 #include "net/answer_meter.hpp"
 #include "net/cpprest_call.hpp"
 #include "net/message.hpp"
@@ -125,12 +126,14 @@ Task<Result<Response>> send_request(std::shared_ptr<State> state, asio::io_conte
     co_return fail(Error::Kind::invalid, "the target would be read as another host");
   }
   Exchange exchange(state->pool);
+  const BootTime end = read_boot_clock() + deadline;
   const auto guard = exchange.limit(deadline);
   Turn turn(*state->pool);
   co_await turn.take(exchange);
   if (exchange.has_ended()) co_return fail(exchange.explain("", {}));
 
   const auto call = std::make_shared<CpprestCall>(state->mailbox);
+  call->end = end;
   call->body_limit = state->pool->options().body_limit;
   call->host = host_header(state->pool->origin());
   call->expects_no_body = request.method == "HEAD";
@@ -139,8 +142,10 @@ Task<Result<Response>> send_request(std::shared_ptr<State> state, asio::io_conte
   const unsigned cuts = state->trust == nullptr ? 0 : state->trust->meter.cuts();
   std::string defect;
   try {
-    start_call(call, state->client,
-               translate(std::move(request), state->pool->options().user_agent));
+    const bool has_body = !request.body.empty();
+    auto translated = translate(std::move(request), state->pool->options().user_agent);
+    if (has_body) stop_before_body(call, translated);
+    start_call(call, state->client, translated);
   } catch (const std::exception& failure) {
     defect = failure.what();
   }

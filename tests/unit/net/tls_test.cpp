@@ -1,5 +1,7 @@
 #include <boost/asio/ssl.hpp>
 #include <catch2/catch.hpp>
+#include <optional>
+#include <thread>
 
 #include "rig.hpp"
 #include "support/certificates.hpp"
@@ -37,7 +39,73 @@ void check_refused(const Result<Response>& answer, const std::string& why) {
   CHECK_THAT(answer.error().message, Catch::Contains(why));
 }
 
+/// A server on a thread of its own that lets the handshake wait; what it was told afterwards.
+class LateServer {
+ public:
+  LateServer(const Certificate& certificate, milliseconds waits)
+      : acceptor_(io_, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0)) {
+    context_.use_certificate_chain(asio::buffer(certificate.pem));
+    context_.use_private_key(asio::buffer(certificate.key_pem.reveal()), asio::ssl::context::pem);
+    thread_ = std::thread([this, waits] { serve(waits); });
+  }
+  ~LateServer() {
+    if (thread_.joinable()) thread_.join();
+  }
+  LateServer(const LateServer&) = delete;
+  LateServer& operator=(const LateServer&) = delete;
+
+  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  /// When the client has hung up.
+  std::string heard() {
+    thread_.join();
+    return heard_;
+  }
+
+ private:
+  void serve(milliseconds waits) {
+    boost::system::error_code error;
+    asio::ssl::stream<tcp::socket> stream(io_, context_);
+    acceptor_.accept(stream.next_layer(), error);
+    std::this_thread::sleep_for(waits);
+    stream.handshake(asio::ssl::stream_base::server, error);
+    if (!error) asio::read(stream, asio::dynamic_buffer(heard_), error);
+  }
+
+  asio::io_context io_;
+  asio::ssl::context context_{asio::ssl::context::tls_server};
+  tcp::acceptor acceptor_;
+  std::string heard_;
+  std::thread thread_;
+};
+
 }  // namespace
+
+TEST_CASE("What a stopped process was about to write is not written when it goes on") {
+  const Kind kind = with_both();
+  Certificate authority = make_authority();
+  LateServer server(make_certificate({.names = {"IP:127.0.0.1"}}, &authority), milliseconds(400));
+  Rig rig;
+  rig.connect(kind, Origin{.scheme = "https", .host = "127.0.0.1", .port = server.port()},
+              {.ca_pem = authority.pem});
+  std::optional<Result<Response>> answer;
+  const auto send = [&]() -> Task<void> {
+    answer = co_await rig.transport->send(
+        {.method = "PUT", .target = "/rule", .headers = {}, .body = "{\"opens\":true}"},
+        milliseconds(100));
+  };
+  asio::co_spawn(rig.io, send(), asio::detached);
+  rig.io.poll();
+  // Nobody of ours runs any more: neither deadline nor cancellation come to be noticed.
+  std::string heard;
+  if (kind == Kind::cpprest) heard = server.heard();
+  run_until(rig.io, [&] { return answer.has_value(); });
+  if (kind == Kind::beast) {
+    rig.transport.reset();
+    heard = server.heard();
+  }
+  CHECK(heard.find("opens") == std::string::npos);
+  REQUIRE_FALSE(*answer);
+}
 
 TEST_CASE("A server is trusted by its address or its name") {
   const Kind kind = with_both();
