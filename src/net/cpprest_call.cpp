@@ -95,8 +95,7 @@ void stop_if_over(const CpprestCall& call) {
   }
 }
 
-}  // namespace
-
+/// Has the body held back once the call is over.
 void stop_before_body(const Call& call, web::http::http_request& request) {
   request.set_progress_handler(
       [call = std::weak_ptr(call)](web::http::message_direction::direction way,
@@ -106,6 +105,8 @@ void stop_before_body(const Call& call, web::http::http_request& request) {
         if (const auto held = call.lock(); held && is_first) stop_if_over(*held);
       });
 }
+
+}  // namespace
 
 void Mailbox::close() {
   const std::lock_guard lock(mutex_);
@@ -140,7 +141,9 @@ void cancel_call(const CpprestCall& call) {
 }
 
 void start_call(const Call& call, const web::http::client::http_client& client,
-                const web::http::http_request& request) {
+                web::http::http_request request) {
+  // Without one it would be asked when all has been sent.
+  if (request.headers().content_length() > 0) stop_before_body(call, request);
   call->mailbox->enter();
   pplx::create_task([call, client, request] {
     try {

@@ -71,12 +71,9 @@ void cancel_call(const CpprestCall& call);
 ///
 /// After its end nothing of it begins, and no body follows its head, whoever sees first that the
 /// time is over: a process that was stopped meanwhile and goes on has cpprest's thread run before
-/// any deadline of ours is noticed, and what it would send then was decided long ago.
+/// any deadline of ours is noticed, and what it would send then was decided long ago. A request
+/// without a body that was stopped while it connected is sent all the same.
 void start_call(const std::shared_ptr<CpprestCall>& call,
-                const web::http::client::http_client& client,
-                const web::http::http_request& request);
-
-/// Has the body of a request that has one held back once the call is over.
-void stop_before_body(const std::shared_ptr<CpprestCall>& call, web::http::http_request& request);
+                const web::http::client::http_client& client, web::http::http_request request);
 
 }  // namespace portcullis::net

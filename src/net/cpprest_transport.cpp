@@ -142,10 +142,8 @@ Task<Result<Response>> send_request(std::shared_ptr<State> state, asio::io_conte
   const unsigned cuts = state->trust == nullptr ? 0 : state->trust->meter.cuts();
   std::string defect;
   try {
-    const bool has_body = !request.body.empty();
-    auto translated = translate(std::move(request), state->pool->options().user_agent);
-    if (has_body) stop_before_body(call, translated);
-    start_call(call, state->client, translated);
+    start_call(call, state->client,
+               translate(std::move(request), state->pool->options().user_agent));
   } catch (const std::exception& failure) {
     defect = failure.what();
   }
