@@ -85,8 +85,8 @@ void note_verdict(World& world, const model::AccessVerdict& verdict, bool is_new
 }
 
 /// An account or a policy that could not be read holds up whoever it may have forbidden something.
+/// Groups look again within a minute: whoever may write a policy must not have them read at will.
 void wake_held_up(World& world) {
-  for (const auto& account : world.stores.accounts.all()) world.wake_swept(account->meta.name);
   for (const auto& request : world.stores.requests.all()) {
     const std::string& state = request->status.state;
     if (state.empty() || state == plan::state::pending) {
