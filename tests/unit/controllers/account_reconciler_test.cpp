@@ -1,67 +1,9 @@
-#include "controllers/account_reconciler.hpp"
-
-#include "api_server.hpp"
-#include "controllers/group_reconciler.hpp"
-#include "scene.hpp"
-#include "support/run.hpp"
+#include "account_scene.hpp"
 
 namespace portcullis::controllers {
 namespace {
 
-constexpr const char* object_key = "cloudaccounts/prod";
-
-/// A new process that has looked at nothing in the cloud yet.
-struct Fixture : Scene {
-  ApiServer api{clock};
-  kube::EventSender events{client, "test"};
-  AccountReconciler reconciler{world, client, events};
-  GroupReconciler groups{world, client, [] { return true; }};
-  asio::io_context io;  // last: its coroutines must die before what they refer to
-
-  Fixture() {
-    server.serve = [this](const net::Request& asked) { return api.serve(asked); };
-    api.objects[object_key] = account();
-    api.objects["jitpolicies/prod-ssh"] = policy();
-    world.guard.holds = true;
-    world.account_views.clear();
-    world.groups.clear();
-  }
-
-  Result<runtime::Next> pass(const std::string& name = "prod") {
-    api.deliver(world);
-    return test::run(io, clock, reconciler.reconcile(name));
-  }
-  Result<runtime::Next> group_pass() { return test::run(io, clock, groups.reconcile(key)); }
-
-  /// Held by the finalizer, probed, with a lock in its group.
-  void settle() {
-    REQUIRE(pass());
-    REQUIRE(pass());
-    world.mark_group(nsg, runtime::Workqueue::Urgency::normal);
-    REQUIRE(group_pass());
-    REQUIRE(kinds() == Kinds{"lock", "foreign"});
-  }
-
-  json condition(const std::string& type, const std::string& name = object_key) {
-    for (const json& one : api.objects.at(name)["status"]["conditions"]) {
-      if (one["type"] == type) return one;
-    }
-    return {};
-  }
-  std::string message() { return condition("Ready")["message"]; }
-  bool is_there() const { return api.objects.contains(object_key); }
-
-  json younger() const {
-    json other = account();
-    other["metadata"]["name"] = "second";
-    other["metadata"]["uid"] = "second";
-    other["metadata"]["creationTimestamp"] = format_rfc3339(clock.now());
-    other["metadata"]["finalizers"] = {model::finalizer};
-    return other;
-  }
-};
-
-TEST_CASE_METHOD(Fixture, "an account is held before it is used, and ready when it was probed",
+TEST_CASE_METHOD(AccountScene, "an account is held before it is used, and ready when it was probed",
                  "[controllers]") {
   REQUIRE(pass());
   CHECK(api.objects[object_key]["metadata"]["finalizers"] == json{model::finalizer});
@@ -81,7 +23,7 @@ TEST_CASE_METHOD(Fixture, "an account is held before it is used, and ready when 
   CHECK(api.writes.empty());
 }
 
-TEST_CASE_METHOD(Fixture,
+TEST_CASE_METHOD(AccountScene,
                  "a group read before the account was first listed is planned anew after it",
                  "[controllers]") {
   const bool granted = GENERATE(true, false);
@@ -99,7 +41,8 @@ TEST_CASE_METHOD(Fixture,
   CHECK(world.group_queue.idle() != granted);  // what it may open waited for the list
 }
 
-TEST_CASE_METHOD(Fixture, "the last group to be read is planned anew, too: only then all were read",
+TEST_CASE_METHOD(AccountScene,
+                 "the last group to be read is planned anew, too: only then all were read",
                  "[controllers]") {
   api.objects["accessverdicts/request"] = verdict();
   REQUIRE(pass());
@@ -113,7 +56,7 @@ TEST_CASE_METHOD(Fixture, "the last group to be read is planned anew, too: only 
   CHECK_FALSE(world.group_queue.idle());
 }
 
-TEST_CASE_METHOD(Fixture,
+TEST_CASE_METHOD(AccountScene,
                  "what keeps the subscription from being read is said, and it is tried again",
                  "[controllers]") {
   Error problem;
@@ -194,7 +137,7 @@ TEST_CASE_METHOD(Fixture,
   CHECK_FALSE(world.account_views["prod"].error);
 }
 
-TEST_CASE_METHOD(Fixture, "who keeps itself from asking says so, and not that others do",
+TEST_CASE_METHOD(AccountScene, "who keeps itself from asking says so, and not that others do",
                  "[controllers]") {
   REQUIRE(pass());
   cloud.fail_always["check"] = {
@@ -204,7 +147,8 @@ TEST_CASE_METHOD(Fixture, "who keeps itself from asking says so, and not that ot
   CHECK(message().find("that the operator allows itself are used up") != std::string::npos);
 }
 
-TEST_CASE_METHOD(Fixture, "a status that cannot be written fails the pass, and is written later",
+TEST_CASE_METHOD(AccountScene,
+                 "a status that cannot be written fails the pass, and is written later",
                  "[controllers]") {
   REQUIRE(pass());
   api.broken = {"PATCH cloudaccounts/prod/status"};
@@ -215,7 +159,7 @@ TEST_CASE_METHOD(Fixture, "a status that cannot be written fails the pass, and i
   CHECK(condition("Ready")["status"] == "True");
 }
 
-TEST_CASE_METHOD(Fixture, "lapsed guards are said, and need no reading of the cloud to be so",
+TEST_CASE_METHOD(AccountScene, "lapsed guards are said, and need no reading of the cloud to be so",
                  "[controllers]") {
   REQUIRE(pass());
   world.guard = {.holds = false, .problem = "not proven yet"};
@@ -227,75 +171,8 @@ TEST_CASE_METHOD(Fixture, "lapsed guards are said, and need no reading of the cl
   CHECK(condition("AdmissionGuarded")["message"] == "the binding is gone");
 }
 
-/// A rule of ours that nobody remembers.
-model::SecurityRule forgotten_rule(const World& world, TimePoint until) {
-  plan::OwnMark mark;
-  mark.kind = plan::RuleKind::open;
-  mark.until = until;
-  return {.name = plan::rule_name(world.instance, plan::RuleKind::open, "forgotten"),
-          .description = plan::describe(mark),
-          .priority = 130,
-          .access = model::Access::allow,
-          .source = {.prefixes = {prefix("203.0.113.7")}},
-          .destination = {.prefixes = {prefix("10.0.0.4")}},
-          .destination_ports = {{22, 22}}};
-}
-
-TEST_CASE_METHOD(Fixture, "a rule of ours is found also where the scope was before a start",
-                 "[controllers]") {
-  const std::string old = sub + "old/providers/Microsoft.Network/networkSecurityGroups/nsg-old";
-  const std::string old_key = model::resource_key(old);
-  cloud.groups[old_key] = cloud.groups.at(key);
-  cloud.groups[old_key].id = old;
-  cloud.groups[old_key].rules.push_back(forgotten_rule(world, clock.now() - 1min));
-  REQUIRE(pass());
-  REQUIRE(pass());
-  REQUIRE(world.groups.contains(old_key));
-  CHECK_FALSE(world.swept("prod"));  // nothing is said to be closed before it was read
-  CHECK_FALSE(world.group_queue.idle());
-  for (int i = 0; i < 2; ++i) (void)test::run(io, clock, groups.reconcile(old_key));
-  CHECK(std::ranges::none_of(cloud.groups.at(old_key).rules, [&](const auto& rule) {
-    return rule.name.find("-open-") != std::string::npos;
-  }));
-}
-
-TEST_CASE_METHOD(Fixture, "a list finds the groups that rules of ours were left in",
-                 "[controllers]") {
-  REQUIRE(pass());
-  SECTION("none of ours: it is left to those who need it") {
-    REQUIRE(pass());
-    CHECK(world.groups.empty());
-    CHECK(world.swept("prod"));
-  }
-  SECTION("one of ours: nothing is known of the account before it was read") {
-    cloud.groups[key].rules.push_back(forgotten_rule(world, clock.now() + 1h));
-    REQUIRE(pass());
-    CHECK_FALSE(world.swept("prod"));
-    CHECK(world.groups[key].listed_with_ours);
-    REQUIRE(group_pass());
-    CHECK(world.swept("prod"));
-  }
-  SECTION("one that is over: it is read again, though it was before") {
-    settle();
-    world.groups[key].dirty = false;
-    REQUIRE(pass());
-    CHECK_FALSE(world.groups[key].dirty);  // nothing new in it
-    cloud.groups[key].rules.push_back(forgotten_rule(world, clock.now() - 1min));
-    REQUIRE(pass());
-    CHECK(world.groups[key].dirty);
-    REQUIRE(group_pass());
-    CHECK(kinds() == Kinds{"lock", "foreign"});
-  }
-  SECTION("a shorter list takes nothing away") {
-    settle();
-    const auto groups_there = std::exchange(cloud.groups, {});
-    REQUIRE(pass());
-    CHECK(world.groups[key].group);
-    CHECK_FALSE(world.groups[key].gone);
-  }
-}
-
-TEST_CASE_METHOD(Fixture, "an account goes when no policy needs it and no rule of ours is left",
+TEST_CASE_METHOD(AccountScene,
+                 "an account goes when no policy needs it and no rule of ours is left",
                  "[controllers]") {
   settle();
   api.remove(object_key);
@@ -357,7 +234,8 @@ TEST_CASE_METHOD(Fixture, "an account goes when no policy needs it and no rule o
   CHECK(world.account_of(nsg) == nullptr);
 }
 
-TEST_CASE_METHOD(Fixture, "an account that vanished is remembered: what it opened has to be closed",
+TEST_CASE_METHOD(AccountScene,
+                 "an account that vanished is remembered: what it opened has to be closed",
                  "[controllers]") {
   settle();
   SECTION("its finalizer was taken away") {
@@ -373,7 +251,7 @@ TEST_CASE_METHOD(Fixture, "an account that vanished is remembered: what it opene
   CHECK_FALSE(world.swept("prod"));  // nobody vouches for what is in its groups any more
 }
 
-TEST_CASE_METHOD(Fixture, "of two accounts of one subscription the younger does nothing",
+TEST_CASE_METHOD(AccountScene, "of two accounts of one subscription the younger does nothing",
                  "[controllers]") {
   settle();
   api.objects["cloudaccounts/second"] = younger();
