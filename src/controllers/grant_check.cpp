@@ -1,7 +1,6 @@
 #include "controllers/grant_check.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include "api/decode.hpp"
 #include "controllers/grants.hpp"
@@ -40,9 +39,7 @@ Task<Result<std::optional<Asked>>> ask_for_grant(World& world, kube::Client& cli
 /// in its last seconds.
 bool stands(const World& world, const Asked& grant) {
   const auto& [verdict, request] = grant;
-  std::set<std::string> machines;
-  for (const auto& target : verdict.targets) machines.insert(target.resource_id);
-  return !what_may_claim(world, machines) && world.is_live(verdict) &&
+  return !what_may_claim(world, machine_ids(verdict.targets)) && world.is_live(verdict) &&
          plan::ends_at(verdict) > world.clock.now() && !ends_by_finding(world, verdict) &&
          request.meta.uid == verdict.request_uid && !request.meta.deleting && !request.revoke;
 }
@@ -62,16 +59,17 @@ Task<Result<bool>> grants_still_stand(World& world, kube::Client& client,
   co_return std::ranges::all_of(asked, [&](const Asked& grant) { return stands(world, grant); });
 }
 
-Task<Result<bool>> policy_still_stands(World& world, kube::Client& client, std::string owner) {
-  const auto& keys = world.policy_index.of_owner(owner);
-  const auto known = keys.empty() ? nullptr : world.stores.policies.find(*keys.begin());
-  if (!known) co_return false;
-  const auto fresh = co_await client.get(policies, {known->meta.ns, known->meta.name});
+Task<Result<bool>> policy_still_stands(kube::Client& client,
+                                       std::shared_ptr<const model::JitPolicy> planned_by) {
+  if (!planned_by) co_return false;
+  const model::Meta& known = planned_by->meta;
+  const auto fresh = co_await client.get(policies, {known.ns, known.name});
   if (!fresh && fresh.error().kind == Error::Kind::not_found) co_return false;
   if (!fresh) co_return fail(fresh.error());
   const auto meta = fresh->value("metadata", nlohmann::json::object());
-  co_return meta.value("uid", "") == known->meta.uid&& meta.value("generation", std::int64_t{0}) ==
-      known->meta.generation&& meta.contains("deletionTimestamp") == known->meta.deleting;
+  const bool same = meta.value("uid", "") == known.uid &&
+                    meta.value("generation", std::int64_t{0}) == known.generation;
+  co_return same&& meta.contains("deletionTimestamp") == known.deleting;
 }
 
 }  // namespace portcullis::controllers

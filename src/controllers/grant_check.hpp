@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,9 @@ namespace portcullis::controllers {
 Task<Result<bool>> grants_still_stand(World& world, kube::Client& client,
                                       std::vector<std::string> grants);
 
-/// Whether the policy whose rules have this owner (`plan::owner_of`) is the one that the cache
-/// shows, with the spec that was planned by, and as much on its way out.
-Task<Result<bool>> policy_still_stands(World& world, kube::Client& client, std::string owner);
+/// Whether the policy is still the one that was planned by, with that spec, and as much on its way
+/// out. Null: there was none.
+Task<Result<bool>> policy_still_stands(kube::Client& client,
+                                       std::shared_ptr<const model::JitPolicy> planned_by);
 
 }  // namespace portcullis::controllers

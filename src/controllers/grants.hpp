@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "controllers/world.hpp"
 #include "kube/client.hpp"
@@ -16,6 +18,14 @@ namespace portcullis::controllers {
 inline constexpr Duration read_ways_every = std::chrono::seconds(60);
 
 using VerdictPointer = std::shared_ptr<const model::AccessVerdict>;
+
+/// What a decision or a verdict is about.
+template <typename Targets>
+std::set<std::string> machine_ids(const Targets& targets) {
+  std::set<std::string> ids;
+  for (const auto& target : targets) ids.insert(target.resource_id);
+  return ids;
+}
 
 /// The record of a decision, as it is to be sent.
 model::AccessVerdict make_verdict(const model::AccessRequest& request,

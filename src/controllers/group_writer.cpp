@@ -1,6 +1,7 @@
 #include "controllers/group_writer.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/log.hpp"
@@ -50,6 +51,11 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
   Written written;
   bool sent = false;
   world_.groups[key].openings_wait_for.reset();
+  // As they are now, right after the plan was made: while one rule is written they may change.
+  std::map<std::string, PolicyPointer> planned_by;
+  for (const plan::Change& change : changes) {
+    planned_by.emplace(change.owner, policy_of(change.owner));
+  }
   for (const plan::Change& change : changes) {
     const bool closing = change.change_class == plan::ChangeClass::close;
     if (reach == Reach::pass || (reach == Reach::openings && !closing)) break;
@@ -69,19 +75,18 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
       continue;
     }
     if (!may_write_() && !is_past_its_end(change)) {
-      if (!failure) {
-        failure = lease_lost();
-      }
+      if (!failure) failure = lease_lost();
       reach = Reach::openings;
       continue;
     }
-    forget_standing(world_.groups[key], change.rule.name);
-    const cloud::Work work = work_of(world_.groups[key], change, world_.clock.now());
-    const BootTime begin = world_.clock.boot_now();
-    const auto leave = co_await may_let_in(id, change);
-    const auto done =
-        leave ? co_await apply(provider, id, change, work) : Result<Closing>(fail(leave.error()));
+    const auto leave = co_await may_let_in(id, change, planned_by[change.owner]);
+    Result<Closing> done = Closing{};
+    if (!leave) done = fail(leave.error());
     if (leave) {
+      forget_standing(world_.groups[key], change.rule.name);
+      const cloud::Work work = work_of(world_.groups[key], change, world_.clock.now());
+      const BootTime begin = world_.clock.boot_now();
+      done = co_await apply(provider, id, change, work);
       note_write_time(world_.groups[key], world_.clock.boot_now() - begin);
       written.any = true;
       sent = sent || done || done.error().code != cloud::budget_used_up;
@@ -157,7 +162,7 @@ std::optional<Error> GroupWriter::find_others(const model::CloudAccount& account
   for (const std::string& uid : change.grants) {
     const auto verdict = world_.verdict_index.find(uid);
     if (!verdict) continue;
-    for (const auto& target : verdict->targets) machines.insert(target.resource_id);
+    machines.merge(machine_ids(verdict->targets));
   }
   auto twin =
       find_twin(world_, account, change.rule.source.prefixes, {machines.begin(), machines.end()});
@@ -169,14 +174,15 @@ std::optional<Error> GroupWriter::find_others(const model::CloudAccount& account
 
 /// Asked right before packets are let in: by a grant, by an exception, or where a lock goes. All
 /// else needs no leave.
-Task<Result<Done>> GroupWriter::may_let_in(std::string group, plan::Change change) {
+Task<Result<Done>> GroupWriter::may_let_in(std::string group, plan::Change change,
+                                           PolicyPointer planned_by) {
   if (change.change_class == plan::ChangeClass::open) {
     if (change.kind == plan::Change::Kind::put) co_return co_await may_open(group, change);
     co_return Done{};
   }
   const bool keeps = change.change_class == plan::ChangeClass::keep;
   if (!keeps && change.change_class != plan::ChangeClass::unlock) co_return Done{};
-  const auto stands = co_await policy_still_stands(world_, client_, change.owner);
+  const auto stands = co_await policy_still_stands(client_, std::move(planned_by));
   if (!stands) co_return fail(stands.error());
   if (!*stands) co_return fail(Error::Kind::conflict, "its policy has changed meanwhile");
   const auto* account = world_.account_of(group);
@@ -204,6 +210,11 @@ Task<Result<Done>> GroupWriter::may_open(std::string group, plan::Change change)
   }
   if (auto others = find_others(*account, change)) co_return fail(std::move(*others));
   co_return Done{};
+}
+
+GroupWriter::PolicyPointer GroupWriter::policy_of(const std::string& owner) const {
+  const auto& keys = world_.policy_index.of_owner(owner);
+  return keys.empty() ? nullptr : world_.stores.policies.find(*keys.begin());
 }
 
 /// Whether all that it opens is, by the last readings, of the machines of each of its grants.

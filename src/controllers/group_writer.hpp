@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,10 @@ class GroupWriter {
   Task<Result<Closing>> apply(cloud::Provider* provider, std::string group, plan::Change change,
                               cloud::Work work);
   bool await_readings(const std::string& key, const plan::Change& change);
-  Task<Result<Done>> may_let_in(std::string group, plan::Change change);
+  using PolicyPointer = std::shared_ptr<const model::JitPolicy>;
+
+  PolicyPointer policy_of(const std::string& owner) const;
+  Task<Result<Done>> may_let_in(std::string group, plan::Change change, PolicyPointer planned_by);
   Task<Result<Done>> may_open(std::string group, plan::Change change);
   bool goes_to_their_machines(const plan::Change& change) const;
   std::optional<Error> find_others(const model::CloudAccount& account,

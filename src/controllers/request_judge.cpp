@@ -6,6 +6,7 @@
 
 #include "controllers/ambiguity.hpp"
 #include "controllers/evidence.hpp"
+#include "controllers/grants.hpp"
 #include "controllers/target_judge.hpp"
 #include "plan/reasons.hpp"
 
@@ -51,12 +52,6 @@ struct Grant {
   const model::CloudAccount& account;
   std::vector<std::string> machines{};  ///< their ids
 };
-
-std::set<std::string> machines_of(const Decision& granted) {
-  std::set<std::string> ids;
-  for (const auto& target : granted.targets) ids.insert(target.resource_id);
-  return ids;
-}
 
 Finding ways_may_be_opened(World& world, const Grant& grant) {
   auto blocked = blocked_out_of_scope(world, grant.account, grant.request, grant.machines);
@@ -151,7 +146,8 @@ bool still_stands(World& world, const model::AccessRequest& request, const Judge
   return granted.policy && granted.account &&
          same(*granted.policy, world.stores.policies.find(granted.policy->meta.key())) &&
          same(request, world.stores.requests.find(request.meta.key())) &&
-         !judge_guard(world, request) && !what_may_claim(world, machines_of(granted.decision)) &&
+         !judge_guard(world, request) &&
+         !what_may_claim(world, machine_ids(granted.decision.targets)) &&
          !world.clocks.look(*granted.account).stops_openings;
 }
 

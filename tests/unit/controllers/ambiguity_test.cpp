@@ -37,10 +37,6 @@ struct Twins : RequestScene {
     return state();
   }
   json why() { return condition("Ready"); }
-
-  static void drain(asio::io_context& io, test::FakeClock& clock, runtime::Workqueue& queue) {
-    while (queue.ready() != 0) queue.done(*test::run(io, clock, queue.take()));
-  }
 };
 
 TEST_CASE_METHOD(Twins, "an address of one interface alone is granted", "[ambiguity]") {
@@ -127,7 +123,7 @@ TEST_CASE_METHOD(Twins, "before the interfaces were listed nothing is granted", 
   CHECK_FALSE(test::run(io, clock, inventory.reconcile("prod")));
   CHECK(decided() == "Pending");
   CHECK(message().find("same address: 403 no") != std::string::npos);
-  drain(io, clock, world.request_queue);
+  drain(world.request_queue);
   REQUIRE(test::run(io, clock, inventory.reconcile("prod")));
   CHECK(world.request_queue.ready() == 1);  // it need not wait for its next look
   CHECK(decided() != "Pending");
@@ -151,15 +147,15 @@ TEST_CASE_METHOD(Twins, "after a start a grant opens when the interfaces have be
   CHECK(message() ==
         "NSG \"nsg-web\": waits until the network interfaces of CloudAccount \"prod\" have been "
         "listed: another one may have the same address");
-  drain(io, clock, world.group_queue);
+  drain(world.group_queue);
   REQUIRE(test::run(io, clock, inventory.reconcile("prod")));
   CHECK(world.group_queue.ready() == 1);
   (void)group_pass();
   CHECK(is_open());
 
   SECTION("lists that come again wake nobody") {
-    drain(io, clock, world.group_queue);
-    drain(io, clock, world.request_queue);
+    drain(world.group_queue);
+    drain(world.request_queue);
     clock.advance(5min);
     REQUIRE(test::run(io, clock, inventory.reconcile("prod")));
     CHECK(world.group_queue.ready() == 0);

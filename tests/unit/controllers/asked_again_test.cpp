@@ -51,6 +51,18 @@ TEST_CASE_METHOD(Behind, "a lock goes only while the API server says what it goe
   set_port(port(2222));
   REQUIRE(policy_pass());
   SECTION("the port is locked again meanwhile") { set_port(port(22)); }
+  SECTION("likewise, and that is known before the API server is asked") {
+    cloud.on_call = [this](const std::string& call) {
+      if (!call.starts_with("put ")) return;
+      cloud.on_call = nullptr;
+      set_port(port(22));
+      api.deliver(world);
+    };
+    (void)group_pass();
+    REQUIRE_FALSE(cloud.on_call);
+    CHECK(std::ranges::count(locked(), 22) == 1);
+    return;  // the next pass is planned by the new spec
+  }
   SECTION("another policy has its name") { api.objects[object_key]["metadata"]["uid"] = "other"; }
   SECTION("the policy is gone") { api.objects.erase(object_key); }
   SECTION("nobody can be asked") {

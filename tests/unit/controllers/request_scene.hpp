@@ -65,6 +65,11 @@ struct RequestScene : Scene {
     return test::run(io, clock, policies.reconcile("team-a/prod-ssh"));
   }
 
+  /// Whoever was woken has been looked at.
+  void drain(runtime::Workqueue& queue) {
+    while (queue.ready() != 0) queue.done(*test::run(io, clock, queue.take()));
+  }
+
   /// From now on each write of a rule meets this, or is followed by a reading that does.
   void fail_puts(Error error, bool in_reading_back = false) {
     cloud.on_call = [this, error, in_reading_back](const std::string& call) {

@@ -148,6 +148,7 @@ struct Scene {
 
   json live_verdict;  ///< what the API server says when asked
   json live_request;
+
   /// A policy as the caches show it.
   json shown_policy(const std::string& path) const {
     const auto shown = world.stores.policies.find("team-a/" + path.substr(path.rfind('/') + 1));
@@ -157,6 +158,7 @@ struct Scene {
     if (shown->meta.deleting) object["metadata"]["deletionTimestamp"] = format_rfc3339(clock.now());
     return object;
   }
+
   Result<net::Response> serve(const net::Request& asked) const {
     const auto is_about = [&](const char* kind) {
       return asked.target.find(kind) != std::string::npos;
