@@ -84,17 +84,19 @@ std::optional<runtime::Next> wait_for_coming(World& world, const std::string& gr
   return runtime::Next{.at = now + *wait};
 }
 
-bool gives_way(GroupView& view, const plan::Change& change, const Written& written, TimePoint now) {
+bool gives_way(GroupView& view, const plan::Change& change, const Progress& progress,
+               TimePoint now) {
   if (change.change_class == ChangeClass::close) return false;
-  const bool has_news = written.any && view.dirty;
+  const bool has_news = progress.awaited && view.dirty;
   if (!comes_last(change)) return has_news;
   const auto& next = view.plan.next_close;
   const bool is_near = next && *next - now < view.write_takes;
   if (!has_news && !is_near) return false;
   if (!view.openings_wait_since) view.openings_wait_since = now;
   const Duration waited = now - *view.openings_wait_since;
-  const bool may_go = waited >= patience || (waited >= patience_behind_closings && written.closing);
-  if (may_go && !written.others) return false;
+  const bool may_go =
+      waited >= patience || (waited >= patience_behind_closings && progress.closing);
+  if (may_go && !progress.others) return false;
   if (is_near) view.openings_wait_for = *next;
   return true;
 }

@@ -26,20 +26,21 @@ cloud::Work work_of_reading(const GroupView& view, TimePoint now);
 /// `ComingGrants`, and never past the next closing. Set: the pass is to be made then.
 std::optional<runtime::Next> wait_for_coming(World& world, const std::string& group_key);
 
-/// What was written of a plan so far, in one pass.
-struct Written {
-  bool any = false;
-  bool closing = false;
-  bool others = false;  ///< openings, and what comes after them
+/// What was done of a plan so far, in one pass.
+struct Progress {
+  bool awaited = false;  ///< a write, or the API server's word before one: news may have come
+  bool closing = false;  ///< written
+  bool others = false;   ///< written: openings, and what comes after them
 };
 
 /// Whether the rest of a pass, from this change on, has to wait for a new plan:
-/// - what is no closing, when something came up while others were written;
+/// - what is no closing, when something came up while others were written, or asked about;
 /// - an opening, and whatever is less urgent, when the next closing is due before it would have
 ///   ended, as long as writes of this group took lately. Where closings come so close that it would
 ///   wait for ever, one such write a pass goes behind a closing after ten seconds, and after half a
 ///   minute without.
-bool gives_way(GroupView& view, const plan::Change& change, const Written& written, TimePoint now);
+bool gives_way(GroupView& view, const plan::Change& change, const Progress& progress,
+               TimePoint now);
 
 /// A write took so long, its operation included.
 void note_write_time(GroupView& view, Duration took);

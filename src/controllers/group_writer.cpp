@@ -48,7 +48,7 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
   std::optional<Error> failure;
   Reach reach = Reach::change;
   plan::Setbacks setbacks;
-  Written written;
+  Progress progress;
   bool sent = false;
   world_.groups[key].openings_wait_for.reset();
   // As they are now, right after the plan was made: while one rule is written they may change.
@@ -61,7 +61,7 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
     if (reach == Reach::pass || (reach == Reach::openings && !closing)) break;
     // What came up meanwhile (a revoke, a freeze), or is about to end, is planned anew and goes
     // first.
-    if (gives_way(world_.groups[key], change, written, world_.clock.now())) {
+    if (gives_way(world_.groups[key], change, progress, world_.clock.now())) {
       const auto due = world_.groups[key].openings_wait_for;
       if (due && *due <= world_.clock.now()) world_.mark_group(id, Urgency::closing);
       break;
@@ -79,6 +79,7 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
       reach = Reach::openings;
       continue;
     }
+    progress.awaited = true;
     const auto leave = co_await may_let_in(id, change, planned_by[change.owner]);
     Result<Closing> done = Closing{};
     if (!leave) done = fail(leave.error());
@@ -88,10 +89,9 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
       const BootTime begin = world_.clock.boot_now();
       done = co_await apply(provider, id, change, work);
       note_write_time(world_.groups[key], world_.clock.boot_now() - begin);
-      written.any = true;
       sent = sent || done || done.error().code != cloud::budget_used_up;
-      written.closing = written.closing || closing;
-      written.others = written.others || change.change_class >= plan::ChangeClass::open;
+      progress.closing = progress.closing || closing;
+      progress.others = progress.others || change.change_class >= plan::ChangeClass::open;
       ++world_.rules_written[{change.kind, change.change_class, done.has_value()}];
     }
     log_write(id, change, done);

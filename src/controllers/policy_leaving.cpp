@@ -56,7 +56,8 @@ Task<Result<runtime::Next>> PolicyLeaving::leave(PolicyPointer policy) {
   world_.policy_views[policy->meta.key()].uid = policy->meta.uid;
   for (const auto& verdict : world_.verdict_index.of_policy(policy->meta.uid)) {
     if (!verdict->ended) {
-      world_.request_queue.add(verdict->meta.ns + "/" + verdict->request_name);
+      world_.request_queue.add(verdict->meta.ns + "/" + verdict->request_name,
+                               runtime::Workqueue::Urgency::closing);
     }
   }
   co_await look_for_grants(policy);

@@ -1,6 +1,7 @@
 #include "controllers/wiring.hpp"
 
 #include "controllers/grants.hpp"
+#include "plan/lifecycle.hpp"
 #include "plan/request_status.hpp"
 
 namespace portcullis::controllers {
@@ -8,10 +9,19 @@ namespace {
 
 using Urgency = runtime::Workqueue::Urgency;
 
-/// Requests that stand on a policy: what it allows, and whether it is there at all.
+/// Whether a grant of the request is over before its time, and that is not written yet.
+bool ends_now(const World& world, const model::AccessRequest& request) {
+  const auto verdict = world.stores.verdicts.find(request.meta.ns + "/" + request.meta.uid);
+  return verdict && verdict->granted && !verdict->ended &&
+         world.clock.now() < plan::ends_at(*verdict) && world.early_end(*verdict);
+}
+
+/// Requests that stand on a policy: what it allows, and whether it is there at all. Grants that end
+/// by that go before all that is still to be decided.
 void wake_requests_of(World& world, const model::JitPolicy& policy) {
   for (const auto& request : world.request_index.of(policy.meta.ns, policy.meta.name)) {
-    world.request_queue.add(request->meta.key());
+    world.request_queue.add(request->meta.key(),
+                            ends_now(world, *request) ? Urgency::closing : Urgency::normal);
   }
 }
 

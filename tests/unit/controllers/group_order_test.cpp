@@ -127,6 +127,31 @@ TEST_CASE_METHOD(Ordered, "an opening that ends in time goes at once", "[control
   CHECK(is_open_for("203.0.113.2"));
 }
 
+TEST_CASE_METHOD(Ordered, "whatever ends while openings are asked about goes before the next one",
+                 "[controllers]") {
+  add_grant("a", "203.0.113.1", 10min);
+  REQUIRE(group_pass());
+  for (int i = 2; i < 5; ++i) {
+    add_grant("b" + std::to_string(i), "203.0.113." + std::to_string(i), 20min + i * 1min);
+  }
+  int asked = 0;
+  server.serve = [&](const net::Request& request) {
+    if (request.method == "GET" && request.target.find("/accessverdicts/") != std::string::npos &&
+        ++asked == 1) {
+      api.edit("jitpolicies/prod-ssh", {{"spec", {{"suspend", true}}}});
+      api.deliver(world);
+      world.mark_group(nsg, runtime::Workqueue::Urgency::closing);
+    }
+    return api.serve(request);
+  };
+  (void)group_pass();
+  CHECK(asked == 1);
+  CHECK(is_open_for("203.0.113.1"));
+  (void)group_pass();
+  CHECK(asked == 1);
+  CHECK(kinds() == Kinds{"lock", "foreign"});
+}
+
 TEST_CASE_METHOD(Ordered, "closings each second do not hold an opening for ever", "[controllers]") {
   for (int i = 0; i < 60; ++i) {
     add_grant("a" + std::to_string(i), "203.0.113." + std::to_string(i + 1), 45s + i * 1s);

@@ -48,9 +48,11 @@ struct Wired : RequestScene {
 
   int scribbled = 1'000'000;
   int taken = 0;
+  std::map<std::string, runtime::Workqueue::Urgency> taken_as;
   static Task<void> take(Wired& self) {
     while (const auto key = co_await self.world.request_queue.take()) {
       ++self.taken;
+      self.taken_as[*key] = self.world.request_queue.taken_as(*key);
       self.world.request_queue.done(*key);
     }
   }
@@ -198,6 +200,36 @@ TEST_CASE_METHOD(Wired, "what was written last and comes late is looked at if it
   CHECK(taken == 1);
   write("as before");
   CHECK(asked()["status"]["message"] == "as before");
+}
+
+TEST_CASE_METHOD(Wired, "what ends by a policy is looked at before all that waits under it",
+                 "[controllers]") {
+  using runtime::Workqueue;
+  json other = asked();
+  other["metadata"]["name"] = "waiting";
+  other["metadata"]["uid"] = "other";
+  api.objects["accessrequests/waiting"] = other;
+  open();
+  taken_as.clear();
+  json spec;
+  SECTION("a suspension") { spec = {{"suspend", true}}; }
+  SECTION("a port less") {
+    spec = {{"ports", json::array({{{"port", 443}, {"protocol", "TCP"}, {"maxDuration", "1h"}}})}};
+  }
+  api.edit("jitpolicies/prod-ssh", {{"spec", spec}});
+  api.deliver(world);
+  test::settle(io);
+  CHECK(taken_as ==
+        std::map<std::string, Workqueue::Urgency>{{"team-a/ssh", Workqueue::Urgency::closing},
+                                                  {"team-a/waiting", Workqueue::Urgency::normal}});
+  // When that is written, there is no hurry.
+  REQUIRE(pass());
+  taken_as.clear();
+  api.deliver(world);
+  api.edit("jitpolicies/prod-ssh", {{"spec", {{"limits", {{"active", 3}}}}}});
+  api.deliver(world);
+  test::settle(io);
+  CHECK(taken_as.at("team-a/ssh") == Workqueue::Urgency::normal);
 }
 
 TEST_CASE_METHOD(Wired, "a group that has to close while it is worked on is hurried",
