@@ -233,6 +233,8 @@ def test_it_is_seen_what_is_refused(stage: Stage, row: dict[str, Any]) -> None:
         wait_until_told(scene, 40)
     else:
         wait_until_told(scene, stage.patience(OVERDUE_GRACE + 15 if is_overdue(row) else 25))
+    if row.get("reason") == "Opening":  # said from the verdict on, which is before anything is written
+        wait_for(scene.writes, 10, "a write", interval=0.1)
     own = scene.own()
     assert own == row["own"], own
     least, most = row["writes"]
