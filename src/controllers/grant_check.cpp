@@ -16,18 +16,26 @@ struct Asked {
   model::AccessRequest request;
 };
 
+Task<Result<nlohmann::json>> ask(kube::Client& client, kube::Resource resource,
+                                 kube::ObjectName name, TimeToAsk time) {
+  const Duration left = time();
+  if (left <= Duration::zero()) co_return fail(Error::Kind::cancelled, "a closing goes first");
+  co_return co_await client.get(resource, std::move(name), left);
+}
+
 Task<Result<std::optional<Asked>>> ask_for_grant(World& world, kube::Client& client,
-                                                 std::string uid) {
+                                                 std::string uid, TimeToAsk time) {
   const auto known = world.verdict_index.find(uid);
   if (!known) co_return std::nullopt;
   const kube::ObjectName name{known->meta.ns, known->meta.name};
-  const auto fresh = co_await client.get(verdicts, name);
+  const auto fresh = co_await ask(client, verdicts, name, time);
   if (!fresh && fresh.error().kind == Error::Kind::not_found) co_return std::nullopt;
   if (!fresh) co_return fail(fresh.error());
   auto verdict = api::parse_verdict(fresh->dump());
   if (!verdict) co_return fail(verdict.error());
   if (verdict->meta.uid != uid) co_return std::nullopt;
-  const auto asked = co_await client.get(requests, {verdict->meta.ns, verdict->request_name});
+  const auto asked =
+      co_await ask(client, requests, {verdict->meta.ns, verdict->request_name}, time);
   if (!asked && asked.error().kind == Error::Kind::not_found) co_return std::nullopt;
   if (!asked) co_return fail(asked.error());
   auto request = api::parse_request(asked->dump());
@@ -47,10 +55,10 @@ bool stands(const World& world, const Asked& grant) {
 }  // namespace
 
 Task<Result<bool>> grants_still_stand(World& world, kube::Client& client,
-                                      std::vector<std::string> grants) {
+                                      std::vector<std::string> grants, TimeToAsk time) {
   std::vector<Asked> asked;
   for (const std::string& uid : grants) {
-    auto grant = co_await ask_for_grant(world, client, uid);
+    auto grant = co_await ask_for_grant(world, client, uid, time);
     if (!grant) co_return fail(grant.error());
     if (!*grant) co_return false;
     asked.push_back(std::move(**grant));
@@ -60,10 +68,11 @@ Task<Result<bool>> grants_still_stand(World& world, kube::Client& client,
 }
 
 Task<Result<bool>> policy_still_stands(kube::Client& client,
-                                       std::shared_ptr<const model::JitPolicy> planned_by) {
+                                       std::shared_ptr<const model::JitPolicy> planned_by,
+                                       TimeToAsk time) {
   if (!planned_by) co_return false;
   const model::Meta& known = planned_by->meta;
-  const auto fresh = co_await client.get(policies, {known.ns, known.name});
+  const auto fresh = co_await ask(client, policies, {known.ns, known.name}, std::move(time));
   if (!fresh && fresh.error().kind == Error::Kind::not_found) co_return false;
   if (!fresh) co_return fail(fresh.error());
   const auto meta = fresh->value("metadata", nlohmann::json::object());

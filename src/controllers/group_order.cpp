@@ -14,6 +14,7 @@ using std::chrono::seconds;
 
 constexpr Duration shortest_write = std::chrono::milliseconds(500);
 constexpr Duration longest_write = seconds(15);
+constexpr Duration shortest_question = std::chrono::milliseconds(100);
 constexpr Duration patience_behind_closings = seconds(10);
 constexpr Duration patience = seconds(30);
 
@@ -24,6 +25,23 @@ Work closing_work(TimePoint due, TimePoint now) {
 /// Openings, and what is less urgent.
 bool comes_last(const plan::Change& change) { return change.change_class >= ChangeClass::open; }
 
+/// Whether a closing is due before a write that begins now would have ended.
+bool is_close_near(const GroupView& view, TimePoint now) {
+  const auto& next = view.plan.next_close;
+  return next && *next - now < view.write_takes;
+}
+
+/// Whether openings wait for something that goes first: unless they have for long.
+bool waits(GroupView& view, const Progress& progress, TimePoint now) {
+  if (!view.openings_wait_since) view.openings_wait_since = now;
+  const Duration waited = now - *view.openings_wait_since;
+  const bool may_go =
+      waited >= patience || (waited >= patience_behind_closings && progress.closing);
+  if (may_go && !progress.others) return false;
+  if (is_close_near(view, now)) view.openings_wait_for = *view.plan.next_close;
+  return true;
+}
+
 }  // namespace
 
 void note_closing(GroupView& view, TimePoint now) {
@@ -32,7 +50,7 @@ void note_closing(GroupView& view, TimePoint now) {
     if (!view.closing_since) view.closing_since = *next;
   } else if (!view.plan.nothing_to_close()) {
     if (!view.closing_since) view.closing_since = now;
-  } else if (view.group && !view.closing_marked) {
+  } else if (view.group && view.closing_marks == 0) {
     view.closing_since.reset();
   }
   if (std::ranges::none_of(view.plan.changes, comes_last)) view.openings_wait_since.reset();
@@ -89,16 +107,21 @@ bool gives_way(GroupView& view, const plan::Change& change, const Progress& prog
   if (change.change_class == ChangeClass::close) return false;
   const bool has_news = progress.awaited && view.dirty;
   if (!comes_last(change)) return has_news;
-  const auto& next = view.plan.next_close;
-  const bool is_near = next && *next - now < view.write_takes;
-  if (!has_news && !is_near) return false;
-  if (!view.openings_wait_since) view.openings_wait_since = now;
-  const Duration waited = now - *view.openings_wait_since;
-  const bool may_go =
-      waited >= patience || (waited >= patience_behind_closings && progress.closing);
-  if (may_go && !progress.others) return false;
-  if (is_near) view.openings_wait_for = *next;
-  return true;
+  return (has_news || is_close_near(view, now)) && waits(view, progress, now);
+}
+
+bool gives_way_to_closing(GroupView& view, const plan::Change& change, const Progress& progress,
+                          TimePoint now) {
+  const bool has_come = view.closing_marks > progress.closings_planned;
+  return comes_last(change) && (has_come || is_close_near(view, now)) && waits(view, progress, now);
+}
+
+Duration time_to_ask(GroupView& view, const plan::Change& change, const Progress& progress,
+                     TimePoint now, Duration longest) {
+  if (gives_way_to_closing(view, change, progress, now)) return {};
+  if (!view.plan.next_close || is_close_near(view, now)) return longest;
+  const Duration left = *view.plan.next_close - view.write_takes - now;
+  return std::clamp<Duration>(left, shortest_question, longest);
 }
 
 void note_write_time(GroupView& view, Duration took) {

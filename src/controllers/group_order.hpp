@@ -28,9 +28,10 @@ std::optional<runtime::Next> wait_for_coming(World& world, const std::string& gr
 
 /// What was done of a plan so far, in one pass.
 struct Progress {
-  bool awaited = false;  ///< a write, or the API server's word before one: news may have come
-  bool closing = false;  ///< written
-  bool others = false;   ///< written: openings, and what comes after them
+  int closings_planned = 0;  ///< `closing_marks` of the group when the plan was made
+  bool awaited = false;      ///< a write, or the API server's word before one: news may have come
+  bool closing = false;      ///< written
+  bool others = false;       ///< written: openings, and what comes after them
 };
 
 /// Whether the rest of a pass, from this change on, has to wait for a new plan:
@@ -41,6 +42,18 @@ struct Progress {
 ///   minute without.
 bool gives_way(GroupView& view, const plan::Change& change, const Progress& progress,
                TimePoint now);
+
+/// Whether an opening (or what is less urgent) that has been asked about is not to be sent now:
+/// since the plan was made a closing came up, or one became due before it would have ended. As long
+/// as `gives_way` has it wait, at most.
+bool gives_way_to_closing(GroupView& view, const plan::Change& change, const Progress& progress,
+                          TimePoint now);
+
+/// How long the API server's next answer about a change may be waited for: the group can do nothing
+/// else meanwhile. At most `longest`, and not past the time that its next closing needs; zero: not
+/// at all, it gives way.
+Duration time_to_ask(GroupView& view, const plan::Change& change, const Progress& progress,
+                     TimePoint now, Duration longest);
 
 /// A write took so long, its operation included.
 void note_write_time(GroupView& view, Duration took);

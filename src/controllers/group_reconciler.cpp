@@ -152,7 +152,7 @@ Task<Result<Done>> GroupReconciler::read(cloud::Provider* provider, std::string 
   note_closing(world_.groups[key], asked_at);
   const cloud::Work work = work_of_reading(world_.groups[key], asked_at);
   world_.groups[key].dirty = false;  // what changes from here on marks it again
-  world_.groups[key].closing_marked = false;
+  world_.groups[key].closing_marks = 0;
   auto read = co_await provider->read_group(id, work);
   GroupView& view = world_.groups[key];
   if (!read && read.error().kind == Error::Kind::not_found) {

@@ -49,7 +49,7 @@ struct GroupView {
   std::vector<TimePoint> drifts{};  ///< when others changed rules of ours, lately
   /// Since when something has to close, as far as is known; see `group_order.hpp` for these.
   std::optional<TimePoint> closing_since{};
-  bool closing_marked = false;  ///< somebody said so since the reading was asked for
+  int closing_marks = 0;  ///< how often somebody said so since the reading was asked for
   std::optional<TimePoint> openings_wait_since{};  ///< for closings of this group; unset: none do
   std::optional<TimePoint> openings_wait_for{};    ///< the closing that they wait for
   Duration write_takes{3'000};                     ///< a write that begins now, by those of late

@@ -8,7 +8,6 @@
 #include "controllers/ambiguity.hpp"
 #include "controllers/drifts.hpp"
 #include "controllers/evidence_rules.hpp"
-#include "controllers/grant_check.hpp"
 #include "controllers/grants.hpp"
 #include "controllers/group_attempts.hpp"
 #include "controllers/group_order.hpp"
@@ -48,7 +47,7 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
   std::optional<Error> failure;
   Reach reach = Reach::change;
   plan::Setbacks setbacks;
-  Progress progress;
+  Progress progress{.closings_planned = world_.groups[key].closing_marks};
   bool sent = false;
   world_.groups[key].openings_wait_for.reset();
   // As they are now, right after the plan was made: while one rule is written they may change.
@@ -61,11 +60,7 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
     if (reach == Reach::pass || (reach == Reach::openings && !closing)) break;
     // What came up meanwhile (a revoke, a freeze), or is about to end, is planned anew and goes
     // first.
-    if (gives_way(world_.groups[key], change, progress, world_.clock.now())) {
-      const auto due = world_.groups[key].openings_wait_for;
-      if (due && *due <= world_.clock.now()) world_.mark_group(id, Urgency::closing);
-      break;
-    }
+    if (gives_way(world_.groups[key], change, progress, world_.clock.now())) break;
     if (is_held(world_.groups[key], change, world_.clock.now()) || setbacks.hold_up(change)) {
       setbacks.add(change);
       continue;
@@ -79,8 +74,12 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
       reach = Reach::openings;
       continue;
     }
+    const auto leave = co_await may_let_in(id, change, planned_by[change.owner], [&] {
+      return time_to_ask(world_.groups[key], change, progress, world_.clock.now(),
+                         kube::call_deadline());
+    });
     progress.awaited = true;
-    const auto leave = co_await may_let_in(id, change, planned_by[change.owner]);
+    if (gives_way_to_closing(world_.groups[key], change, progress, world_.clock.now())) break;
     Result<Closing> done = Closing{};
     if (!leave) done = fail(leave.error());
     if (leave) {
@@ -112,6 +111,9 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
     }
     reach = std::max(reach, how_far);
   }
+  // What was to be waited for may be due by now.
+  const auto due = world_.groups[key].openings_wait_for;
+  if (due && *due <= world_.clock.now()) world_.mark_group(id, Urgency::closing);
   co_return CarriedOut{.outcome = failure ? Result<Done>(fail(*failure)) : Result<Done>(Done{}),
                        .sent = sent};
 }
@@ -175,14 +177,16 @@ std::optional<Error> GroupWriter::find_others(const model::CloudAccount& account
 /// Asked right before packets are let in: by a grant, by an exception, or where a lock goes. All
 /// else needs no leave.
 Task<Result<Done>> GroupWriter::may_let_in(std::string group, plan::Change change,
-                                           PolicyPointer planned_by) {
+                                           PolicyPointer planned_by, TimeToAsk time) {
   if (change.change_class == plan::ChangeClass::open) {
-    if (change.kind == plan::Change::Kind::put) co_return co_await may_open(group, change);
+    if (change.kind == plan::Change::Kind::put) {
+      co_return co_await may_open(group, change, std::move(time));
+    }
     co_return Done{};
   }
   const bool keeps = change.change_class == plan::ChangeClass::keep;
   if (!keeps && change.change_class != plan::ChangeClass::unlock) co_return Done{};
-  const auto stands = co_await policy_still_stands(client_, std::move(planned_by));
+  const auto stands = co_await policy_still_stands(client_, std::move(planned_by), std::move(time));
   if (!stands) co_return fail(stands.error());
   if (!*stands) co_return fail(Error::Kind::conflict, "its policy has changed meanwhile");
   const auto* account = world_.account_of(group);
@@ -194,8 +198,8 @@ Task<Result<Done>> GroupWriter::may_let_in(std::string group, plan::Change chang
   co_return Done{};
 }
 
-Task<Result<Done>> GroupWriter::may_open(std::string group, plan::Change change) {
-  const auto stand = co_await grants_still_stand(world_, client_, change.grants);
+Task<Result<Done>> GroupWriter::may_open(std::string group, plan::Change change, TimeToAsk time) {
+  const auto stand = co_await grants_still_stand(world_, client_, change.grants, std::move(time));
   if (!stand) co_return fail(stand.error());
   if (!*stand) co_return fail(Error::Kind::conflict, "a grant ended before its rule was written");
   // Asking took time: the lease has to outlive the write that begins now.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "controllers/grant_check.hpp"
 #include "controllers/rule_closing.hpp"
 #include "controllers/world.hpp"
 #include "kube/client.hpp"
@@ -39,8 +40,9 @@ class GroupWriter {
   using PolicyPointer = std::shared_ptr<const model::JitPolicy>;
 
   PolicyPointer policy_of(const std::string& owner) const;
-  Task<Result<Done>> may_let_in(std::string group, plan::Change change, PolicyPointer planned_by);
-  Task<Result<Done>> may_open(std::string group, plan::Change change);
+  Task<Result<Done>> may_let_in(std::string group, plan::Change change, PolicyPointer planned_by,
+                                TimeToAsk time);
+  Task<Result<Done>> may_open(std::string group, plan::Change change, TimeToAsk time);
   bool goes_to_their_machines(const plan::Change& change) const;
   std::optional<Error> find_others(const model::CloudAccount& account,
                                    const plan::Change& change) const;

@@ -119,7 +119,7 @@ void World::mark_group(const std::string& id, runtime::Workqueue::Urgency urgenc
   if (view.id.empty()) view.id = id;
   view.dirty = true;
   if (urgency == runtime::Workqueue::Urgency::closing) {
-    view.closing_marked = true;
+    ++view.closing_marks;
     if (!view.closing_since) view.closing_since = clock.now();
   }
   group_queue.add(key, urgency);

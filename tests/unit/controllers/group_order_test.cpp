@@ -152,6 +152,67 @@ TEST_CASE_METHOD(Ordered, "whatever ends while openings are asked about goes bef
   CHECK(kinds() == Kinds{"lock", "foreign"});
 }
 
+/// Grants b0 to b2 are to be opened in one rule, and each question about them takes so long.
+struct Questioned : Ordered {
+  int asked = 0;
+
+  void question(Duration takes, std::function<void()> at_first = nullptr) {
+    server.serve = [this, takes, at_first](const net::Request& request) {
+      if (request.method == "GET") {
+        if (++asked == 1 && at_first) at_first();
+        clock.advance(takes);
+      }
+      return api.serve(request);
+    };
+    for (int i = 0; i < 3; ++i) {
+      add_grant("b" + std::to_string(i), "203.0.113." + std::to_string(i + 2), 20min);
+    }
+  }
+};
+
+TEST_CASE_METHOD(Questioned, "no more is asked about an opening when something has to close",
+                 "[controllers]") {
+  add_grant("a", "203.0.113.1", 10min);
+  REQUIRE(group_pass());
+  question(1s, [this] { world.mark_group(nsg, runtime::Workqueue::Urgency::closing); });
+  cloud.writes.clear();
+  REQUIRE(group_pass());
+  CHECK(asked == 1);
+  CHECK(cloud.writes.empty());
+  REQUIRE(group_pass());
+  CHECK(asked == 7);
+  CHECK(is_open_for("203.0.113.4"));
+}
+
+TEST_CASE_METHOD(Questioned, "an opening that was asked about until the next closing waits for it",
+                 "[controllers]") {
+  add_grant("a", "203.0.113.1", 40s);
+  REQUIRE(group_pass());
+  view().write_takes = 2s;
+  clock.advance(35s);
+  question(1s);
+  cloud.writes.clear();
+  const auto next = group_pass();
+  REQUIRE(next);
+  CHECK(asked == 4);
+  CHECK(cloud.writes.empty());
+  clock.advance(1s);
+  REQUIRE(group_pass());
+  CHECK_FALSE(is_open_for("203.0.113.1"));
+}
+
+TEST_CASE_METHOD(Questioned, "closings all the time do not keep an opening from being asked about",
+                 "[controllers]") {
+  question(1s, nullptr);
+  const auto ask = server.serve;
+  server.serve = [this, ask](const net::Request& request) {
+    world.mark_group(nsg, runtime::Workqueue::Urgency::closing);
+    return ask(request);
+  };
+  for (int i = 0; i < 60 && !is_open_for("203.0.113.4"); ++i) REQUIRE(group_pass());
+  CHECK(is_open_for("203.0.113.4"));
+}
+
 TEST_CASE_METHOD(Ordered, "closings each second do not hold an opening for ever", "[controllers]") {
   for (int i = 0; i < 60; ++i) {
     add_grant("a" + std::to_string(i), "203.0.113." + std::to_string(i + 1), 45s + i * 1s);
