@@ -51,7 +51,8 @@ bool gives_way_to_closing(GroupView& view, const plan::Change& change, const Pro
 
 /// How long the API server's next answer about a change may be waited for: the group can do nothing
 /// else meanwhile. At most `longest`, and not past the time that its next closing needs; zero: not
-/// at all, it gives way.
+/// at all, it gives way. What no longer gives way, or never does (exceptions), has `longest`
+/// although a closing is near.
 Duration time_to_ask(GroupView& view, const plan::Change& change, const Progress& progress,
                      TimePoint now, Duration longest);
 
