@@ -6,6 +6,7 @@
 #include "controllers/grants.hpp"
 #include "controllers/resources.hpp"
 #include "controllers/target_judge.hpp"
+#include "controllers/usage.hpp"
 
 namespace portcullis::controllers {
 namespace {
@@ -45,11 +46,12 @@ Task<Result<std::optional<Asked>>> ask_for_grant(World& world, kube::Client& cli
 
 /// Whether it is worth opening was judged by the plan: one that stands in the rule already may be
 /// in its last seconds.
-bool stands(const World& world, const Asked& grant) {
+bool stands(World& world, const Asked& grant) {
   const auto& [verdict, request] = grant;
-  return !what_may_claim(world, machine_ids(verdict.targets)) && world.is_live(verdict) &&
-         plan::ends_at(verdict) > world.clock.now() && !ends_by_finding(world, verdict) &&
-         request.meta.uid == verdict.request_uid && !request.meta.deleting && !request.revoke;
+  return !what_may_claim(world, machine_ids(verdict.targets)) && !ends_by_limits(world, verdict) &&
+         world.is_live(verdict) && plan::ends_at(verdict) > world.clock.now() &&
+         !ends_by_finding(world, verdict) && request.meta.uid == verdict.request_uid &&
+         !request.meta.deleting && !request.revoke;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "controllers/resources.hpp"
 #include "controllers/retention.hpp"
 #include "controllers/status_writer.hpp"
+#include "controllers/usage.hpp"
 #include "model/condition_types.hpp"
 #include "plan/reasons.hpp"
 #include "plan/request_status.hpp"
@@ -39,6 +40,7 @@ GrantFollower::GrantFollower(World& world, kube::Client& client, kube::EventSend
 Task<Result<GrantFollower::End>> GrantFollower::find_end(RequestPointer request,
                                                          VerdictPointer verdict) {
   const TimePoint now = world_.clock.now();
+  if (now < plan::ends_at(*verdict)) ends_by_limits(world_, *verdict);
   End end = world_.early_end(*verdict);
   // What its time has ended already is not ended early by what happens later.
   if (end && end->at >= plan::ends_at(*verdict)) end.reset();

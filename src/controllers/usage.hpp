@@ -5,7 +5,7 @@
 #include <string>
 
 #include "controllers/world.hpp"
-#include "plan/decision.hpp"
+#include "plan/limits.hpp"
 
 namespace portcullis::controllers {
 
@@ -16,6 +16,12 @@ using SentVerdicts = std::map<std::string, model::AccessVerdict>;
 /// those on their way included, so that of two requests that race the second sees the first.
 plan::Usage usage_of(const World& world, const SentVerdicts& sent,
                      const model::AccessRequest& request, const model::JitPolicy& policy);
+
+/// Ends, for good, those grants of its policy that are too many by its limits: two may have slipped
+/// through when the leader changed, or the limits been lowered. Judged once until a grant comes or
+/// the policy changes. The requests of those that end are woken. Says whether this one is among
+/// them.
+bool ends_by_limits(World& world, const model::AccessVerdict& verdict);
 
 /// Until when a grant counts for its requester's total under its policy; nothing: it does not.
 std::optional<TimePoint> counted_until(const World& world, const model::AccessVerdict& verdict);

@@ -28,6 +28,8 @@ World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
   });
   stores.policies.listen([this](const std::string& key, const auto& before, const auto& after) {
     policy_index.change(key, before.get(), after.get());
+    const bool same = before && after && before->meta.generation == after->meta.generation;
+    if (before && !same) limits_judged.erase(before->meta.uid);
   });
   stores.requests.listen([this](const std::string&, const auto& before, const auto& after) {
     request_index.change(before, after);
@@ -38,6 +40,7 @@ World::World(Clock& the_clock, ProviderOf providers, std::string the_instance)
   });
   stores.verdicts.listen([this](const std::string& key, const auto& before, const auto& after) {
     verdict_index.change(before, after);
+    if (!before) limits_judged.erase(after->policy_uid);
     watch_verdict(key, before.get(), after.get());
   });
 }

@@ -94,6 +94,9 @@ class World {
   /// Grants that ended early, by verdict uid. Whatever the API server says later (it may have been
   /// restored from a copy of before), nothing opens for them again.
   std::map<std::string, SeenEnd> ended_seen{};
+  /// Uids of policies whose grants were held against their limits since a grant came or they
+  /// changed.
+  std::set<std::string> limits_judged{};
   /// Scheduled grants whose requester the authorizer still let when their time came, by verdict
   /// uid.
   std::set<std::string> cleared{};

@@ -124,28 +124,10 @@ Finding form_is_supported(const Case& c) {
 }
 
 Finding within_limits(const Case& c) {
-  const auto& limits = c.policy->limits;
-  if (limits.active_per_requester && c.usage.active_of_requester >= *limits.active_per_requester) {
-    return refuse(reason::limit_exceeded, "\"" + c.request.requester->username + "\" has " +
-                                              std::to_string(c.usage.active_of_requester) +
-                                              " live requests (\"" + c.usage.live_request +
-                                              "\"), the policy allows " +
-                                              std::to_string(*limits.active_per_requester) +
-                                              " (limits.activePerRequester)");
-  }
-  if (limits.active && c.usage.active >= *limits.active) {
-    return refuse(reason::limit_exceeded, "the policy has " + std::to_string(c.usage.active) +
-                                              " live requests, it allows " +
-                                              std::to_string(*limits.active) + " (limits.active)");
-  }
-  if (limits.total_duration &&
-      c.usage.total_of_requester + c.request.duration > *limits.total_duration) {
-    return refuse(reason::limit_exceeded,
-                  "with " + format_duration(c.usage.total_of_requester) + " granted in 24h and " +
-                      format_duration(c.request.duration) + " asked, the policy allows " +
-                      format_duration(*limits.total_duration) + " (limits.totalDuration)");
-  }
-  return {};
+  auto exceeded =
+      exceeded_limit(c.policy->limits, c.usage, c.request.requester->username, c.request.duration);
+  if (!exceeded) return {};
+  return refuse(reason::limit_exceeded, std::move(*exceeded));
 }
 
 Finding on_paper_only(const Case& c) {

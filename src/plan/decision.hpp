@@ -8,17 +8,10 @@
 #include "model/account.hpp"
 #include "model/policy.hpp"
 #include "model/request.hpp"
+#include "plan/limits.hpp"
 #include "plan/target_state.hpp"
 
 namespace portcullis::plan {
-
-/// What the verdicts of a policy add up to, for its limits.
-struct Usage {
-  int active = 0;  ///< live grants of the policy, scheduled ones included
-  int active_of_requester = 0;
-  Duration total_of_requester{};  ///< granted in the last 24 hours
-  std::string live_request{};     ///< one of the requester's live requests, for the message
-};
 
 /// All that a decision is made of. Pointers may be null: not there, or there and not understood.
 struct Case {

@@ -3,9 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from team import Machine, Object, Team
+from team import API, Machine, Object, Team
 from world.process import wait_for
+from world.world import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, World
 
+OPERATOR = f"system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR_ACCOUNT}"
 SERVER_ERROR = {"kind": "status", "status": 500, "body": {"error": {"code": "InternalServerError", "message": "no"}}}
 
 
@@ -111,3 +113,35 @@ def test_another_machine_under_the_name_gets_nothing_that_was_granted_for_the_fi
     assert request.condition("Ready")["reason"] == "TargetChanged"
     assert not team.open_rules(machine)
     team.request(machine, name="anew").wait_state("Active")
+
+
+def test_a_grant_that_slipped_past_a_limit_ends_and_a_lowered_limit_ends_the_youngest(team: Team, world: World) -> None:
+    """Two leaders may each have granted the last place: the younger grant ends with LimitExceeded and opens nothing.
+    Whoever lowers a limit ends what is too many by it, the youngest first."""
+    machine, other = team.machine(), team.machine()
+    team.policy(machine, name="one")
+    two = team.policy(other, name="two", limits={"activePerRequester": 2})
+    first = team.request(machine, name="first", policy="one")
+    older, younger = (team.request(other, name=name, policy="two", duration=f"{minutes}m")
+                      for name, minutes in (("older", 20), ("younger", 40)))
+    for request in (first, older, younger):
+        request.wait_state("Active")
+    world.operator.kill9()
+    second = team.request(machine, name="second", policy="one")
+    uid = second.get()["metadata"]["uid"]
+    spec = team.verdict(first)["spec"] | {"requestRef": {"name": "second", "uid": uid}}
+    body = {"apiVersion": "portcullis.dev/v1alpha1", "kind": "AccessVerdict", "spec": spec,
+            "metadata": {"name": uid, "namespace": team.namespace}}
+    path = f"{API}/namespaces/{team.namespace}/accessverdicts"
+    made = world.cluster.identity(OPERATOR).request("POST", path, body)
+    assert made.status == 201, made.message
+    world.operator.start()
+    second.wait_state("Revoked")
+    assert second.condition("Ready")["reason"] == "LimitExceeded"
+    assert '"first"' in second.status["message"] and "allows 1" in second.status["message"], second.status["message"]
+    assert team.verdict(second)["spec"]["ended"]["reason"] == "LimitExceeded"
+    assert first.state == "Active" and len(team.open_rules(machine)) == 1
+    two.patch({"spec": {"limits": {"activePerRequester": 1}}})
+    younger.wait_state("Revoked")
+    assert younger.condition("Ready")["reason"] == "LimitExceeded"
+    assert older.state == "Active" and len(team.open_rules(other)) == 1
