@@ -115,16 +115,21 @@ def test_another_machine_under_the_name_gets_nothing_that_was_granted_for_the_fi
     team.request(machine, name="anew").wait_state("Active")
 
 
+def made(team: Team, request: Object) -> tuple[str, str]:
+    """By what its verdict is older or younger than others."""
+    meta = team.verdict(request)["metadata"]
+    return meta["creationTimestamp"], meta["uid"]
+
+
 def test_a_grant_that_slipped_past_a_limit_ends_and_a_lowered_limit_ends_the_youngest(team: Team, world: World) -> None:
-    """Two leaders may each have granted the last place: the younger grant ends with LimitExceeded and opens nothing.
-    Whoever lowers a limit ends what is too many by it, the youngest first."""
+    """Two leaders may each have granted the last place: the younger grant ends with LimitExceeded. Whoever lowers a
+    limit ends what is too many by it, the youngest first."""
     machine, other = team.machine(), team.machine()
     team.policy(machine, name="one")
     two = team.policy(other, name="two", limits={"activePerRequester": 2})
     first = team.request(machine, name="first", policy="one")
-    older, younger = (team.request(other, name=name, policy="two", duration=f"{minutes}m")
-                      for name, minutes in (("older", 20), ("younger", 40)))
-    for request in (first, older, younger):
+    pair = [team.request(other, name=f"of-{minutes}", policy="two", duration=f"{minutes}m") for minutes in (20, 40)]
+    for request in (first, *pair):
         request.wait_state("Active")
     world.operator.kill9()
     second = team.request(machine, name="second", policy="one")
@@ -133,15 +138,18 @@ def test_a_grant_that_slipped_past_a_limit_ends_and_a_lowered_limit_ends_the_you
     body = {"apiVersion": "portcullis.dev/v1alpha1", "kind": "AccessVerdict", "spec": spec,
             "metadata": {"name": uid, "namespace": team.namespace}}
     path = f"{API}/namespaces/{team.namespace}/accessverdicts"
-    made = world.cluster.identity(OPERATOR).request("POST", path, body)
-    assert made.status == 201, made.message
+    answer = world.cluster.identity(OPERATOR).request("POST", path, body)
+    assert answer.status == 201, answer.message
     world.operator.start()
-    second.wait_state("Revoked")
-    assert second.condition("Ready")["reason"] == "LimitExceeded"
-    assert '"first"' in second.status["message"] and "allows 1" in second.status["message"], second.status["message"]
-    assert team.verdict(second)["spec"]["ended"]["reason"] == "LimitExceeded"
-    assert first.state == "Active" and len(team.open_rules(machine)) == 1
+    stays, ends = sorted((first, second), key=lambda request: made(team, request))
+    ends.wait_state("Revoked")
+    assert ends.condition("Ready")["reason"] == "LimitExceeded"
+    assert f'"{stays.name}"' in ends.status["message"] and "allows 1" in ends.status["message"], ends.status["message"]
+    assert team.verdict(ends)["spec"]["ended"]["reason"] == "LimitExceeded"
+    stays.wait_state("Active")
+    assert len(team.open_rules(machine)) == 1
     two.patch({"spec": {"limits": {"activePerRequester": 1}}})
+    older, younger = sorted(pair, key=lambda request: made(team, request))
     younger.wait_state("Revoked")
     assert younger.condition("Ready")["reason"] == "LimitExceeded"
     assert older.state == "Active" and len(team.open_rules(other)) == 1
