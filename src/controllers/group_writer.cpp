@@ -95,7 +95,7 @@ Task<GroupWriter::CarriedOut> GroupWriter::carry_out(cloud::Provider* provider, 
     }
     log_write(id, change, done);
     if (!done) setbacks.add(change);
-    if (done && !done->left_inert && closing) note_closed_orphan(world_, id, change);
+    if (done && !done->left_inert) note_closed_orphan(world_, id, change);
     const Reach how_far = done ? Reach::change : reach_of(done.error());
     const bool cleanup = change.change_class == plan::ChangeClass::cleanup;
     const bool conflict = !done && done.error().kind == Error::Kind::conflict;

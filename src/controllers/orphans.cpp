@@ -61,6 +61,7 @@ void note_closed_orphan(World& world, const std::string& group, const plan::Chan
   const auto* account = world.account_of(group);
   if (own == nullptr || account == nullptr) return;
   if (own->kind == plan::RuleKind::open) {
+    if (change.change_class != plan::ChangeClass::close) return;  // it let nobody in any more
     const auto is_its = [&](const auto& grant) {
       const model::AccessVerdict& verdict = *grant;
       return plan::counts(verdict, world.operator_name) && !is_done_with(world, verdict) &&

@@ -272,5 +272,22 @@ TEST_CASE_METHOD(Fixture, "an open rule that was nobody's is told when it is gon
   CHECK(kinds() == Kinds{"open", "lock", "foreign"});
 }
 
+TEST_CASE_METHOD(Fixture, "a shutter that is nobody's is told when it is gone", "[drift]") {
+  model::SecurityRule shutter = rule(plan::RuleKind::open);
+  const auto mark = plan::read_mark(shutter, world.instance);
+  shutter.name = plan::rule_name(world.instance, plan::RuleKind::shut, "another");
+  shutter.description =
+      plan::describe({.kind = plan::RuleKind::shut, .until = std::get<plan::OwnMark>(mark).until});
+  shutter.access = model::Access::deny;
+  shutter.priority = 120;
+  cloud.groups.at(key).rules.push_back(shutter);
+  clock.advance(1min);
+  look();
+  CHECK(kinds() == Kinds{"open", "lock", "foreign"});
+  CHECK(world.orphans_closed == 1);
+  REQUIRE(world.closed_orphans.at("prod").size() == 1);
+  CHECK(world.closed_orphans.at("prod").front().find(shutter.name) != std::string::npos);
+}
+
 }  // namespace
 }  // namespace portcullis::controllers
